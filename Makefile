@@ -1,0 +1,34 @@
+# Everything runs in .venv, which `make` builds itself: Python ≥ 3.11 and make are all that a machine needs.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+INPUTS := pyproject.toml constraints.txt $(wildcard connectors/*/pyproject.toml)
+
+.PHONY: demo test check soak format clean
+
+demo: .venv/ready
+	@$(BIN)/python cli.py demo
+
+test: .venv/ready
+	@$(BIN)/python -m pytest -q -m "not soak"
+
+check: .venv/ready
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/pyright
+	@$(BIN)/lint-imports
+
+soak: .venv/ready
+	@$(BIN)/python -m pytest -q -m soak
+
+format: .venv/ready
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+.venv/ready: $(INPUTS)
+	@test -n "$(PYTHON)" || { echo "stagebridge needs Python 3.11 or newer on the PATH" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install -q --disable-pip-version-check uv
+	@VIRTUAL_ENV=.venv $(BIN)/uv pip install -q -c constraints.txt -e ".[sync,sandbox]" $(patsubst %/pyproject.toml,-e %,$(wildcard connectors/*/pyproject.toml)) --group dev
+	@touch $@
+
+clean:
+	@rm -rf .venv dist build .pytest_cache .mypy_cache .ruff_cache

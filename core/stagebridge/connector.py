@@ -1,0 +1,337 @@
+"""What a connector is, and what a write can come back as.
+
+The engine owns loops: paging, diffing, batching, ordering, retry, budgets, ids. A connector owns one platform's
+wire, and nothing outside it knows that platform's field names, status codes or headers.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from stagebridge.clock import Clock, SystemClock
+from stagebridge.errors import NotSupported
+
+if TYPE_CHECKING:
+    from stagebridge.mapping import Mapping as FieldMapping
+    from stagebridge.mapping import Missing
+
+Cursor = dict[str, Any]
+"""Where a read stands: plain JSON that only the connector understands."""
+
+
+# --- what a platform can do -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    incremental: bool = True
+    deletes: bool = False
+    lag: float = 0.0
+    """Seconds after which every committed change is visible to `read` and `find` (a default; settings may move it)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    batch: int = 1
+    """Records per `write` call, and per `fetch` call."""
+    upsert_key: bool = False
+    """New records are written by our own unique field, so that repeating a create is harmless."""
+    returns_record: bool = True
+    """`Done` carries the record as it now stands; without it the engine reads it back."""
+    flight: int = 1
+    """Calls that may be under way at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    backward: Literal["free", "clear_first", "never"] = "free"
+    stamps_default: bool = False
+    """The platform gives a new record a stage by itself: on a record that we created it is nobody's edit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Webhooks:
+    signature: str
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """Declared once; the engine, the documented matrix and the conformance suite read the same object."""
+
+    read: Read | None = None
+    write: Write | None = None
+    stage: Stage | None = None
+    webhooks: Webhooks | None = None
+    provision: Literal["api", "files"] | None = None
+    archive: bool = False
+    erase: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A rolling window: at most `calls` in any `per` seconds."""
+
+    calls: int
+    per: float
+
+
+# --- what goes over the counter -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One remote record as the platform answered it.
+
+    `modified_at` is the platform's own time. `changed_at` holds *certain* times of single canonical paths (a
+    consent's timestamp, field history). A deleted record may have an empty `data`; `merged_into` is the id that
+    replaced it.
+    """
+
+    object: str
+    id: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+    modified_at: datetime | None = None
+    deleted: bool = False
+    merged_into: str | None = None
+    changed_at: Mapping[str, datetime] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some records, and where to go on after them.
+
+    `covered`, on the last page of a pass: every change committed before that instant of *our* clock has now been
+    delivered.
+    """
+
+    records: Sequence[Record]
+    cursor: Cursor
+    covered: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One record to write. `payload` has the platform's shape and only what differs; `base` is the record that it
+    was computed onto. A create has neither `remote_id` nor `base`; `key` is our external id for the person."""
+
+    object: str
+    payload: Mapping[str, Any]
+    remote_id: str | None = None
+    base: Mapping[str, Any] | None = None
+    key: str | None = None
+    email: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One remote field that the platform would not take, while the rest of the record was written."""
+
+    field: str
+    code: str
+    message: str
+
+
+# --- outcomes -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Written. `record` is what the platform now holds, where its answer says so."""
+
+    remote_id: str
+    record: Record | None = None
+    refused: tuple[Refusal, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """This record will not be taken as it is. `fields` are the remote fields at fault, if the platform named them."""
+
+    code: str
+    message: str
+    fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Not taken, nothing wrong with it: again after `after` seconds."""
+
+    after: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A create met a record that exists already under `existing_id`. Nothing was written."""
+
+    existing_id: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The record to update is deleted, or merged into `merged_into`. Nothing was written."""
+
+    merged_into: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Sent, and no answer: it may have taken effect. Read back and compare before anything is sent again."""
+
+    reason: str
+
+
+Outcome = Done | Rejected | Retry | Conflict | Gone | Unknown
+
+
+# --- about the account ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """`problems` stop the connection, `warnings` do not; each is a sentence with its remedy."""
+
+    account: str
+    problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    limits: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What the account has. `facts` is plain JSON, the form that a mapping is resolved against:
+    `{fields: {object: {label: name}}, options: {object: {name: {label: id}}}, owners: {id: e-mail}, stages: {…}}`."""
+
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """A webhook said that this record changed. A reason to fetch it, never a value."""
+
+    object: str
+    remote_id: str
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HookRequest:
+    """An inbound webhook: `url` as the platform called it, `body` the raw bytes, header names in lower case."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class ConnectorSettings(BaseModel):
+    """What every connection takes. Secrets are `SecretStr`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    base_url: str | None = Field(default=None, description="Point the connection at a stand-in.")
+    budget: float = Field(default=1.0, gt=0, le=1, description="The share of the account's rate limits to use.")
+    timeout: float = Field(default=60.0, gt=0, description="Seconds to wait for an answer.")
+    lag: float | None = Field(
+        default=None, ge=0, description="Seconds until a change is visible to reads, if not the platform's usual."
+    )
+
+
+class Connector(ABC):
+    """One account of one platform.
+
+    A verb that the platform does not have is absent from `capabilities`; calling it raises `NotSupported` with the
+    platform and the verb in its sentence.
+    """
+
+    platform: ClassVar[str]
+    Settings: ClassVar[type[ConnectorSettings]]
+    capabilities: ClassVar[Capabilities]
+    budgets: ClassVar[Mapping[str, Rate]] = {}
+
+    mapping: FieldMapping | None = None
+
+    def __init__(
+        self, settings: ConnectorSettings | None = None, *, clock: Clock | None = None, **values: Any
+    ) -> None:
+        self.settings = settings if settings is not None else self.Settings(**values)
+        self.clock: Clock = clock or SystemClock()
+
+    def use(self, mapping: FieldMapping) -> None:
+        """Ask the platform for the fields of this mapping, and write new records under its external id."""
+        self.mapping = mapping
+
+    @property
+    def lag(self) -> float:
+        """Seconds after which every committed change is visible to `read` and `find`."""
+        usual = self.capabilities.read.lag if self.capabilities.read else 0.0
+        return usual if self.settings.lag is None else self.settings.lag
+
+    @property
+    def skew(self) -> float:
+        """The platform's clock minus ours, in seconds."""
+        return 0.0
+
+    @abstractmethod
+    def check(self) -> Health:
+        """Credentials, scopes, account, limits left. Raises `AuthError`, `PlatformDown`."""
+
+    def discover(self) -> Schema:
+        """The account's fields, options, stages and owners."""
+        raise self._absent("discover")
+
+    def provision(self, missing: Sequence[Missing], *, dry_run: bool = True) -> list[str]:
+        """Create the custom fields that a mapping needs; returns a sentence for each."""
+        raise self._absent("provision")
+
+    def deployable(self, missing: Sequence[Missing]) -> Mapping[str, str]:
+        """The files that an administrator deploys, by their path, where only he can create fields."""
+        raise self._absent("deployable")
+
+    def read(self, object: str, since: Cursor | datetime | None = None) -> Iterator[Page]:
+        """Pages of records: all of them, those changed since a time, or on from a page's cursor."""
+        raise self._absent("read")
+
+    def fetch(self, object: str, ids: Sequence[str]) -> dict[str, Record]:
+        """Records by the ids asked for. An id that no longer exists is left out, or answered with a deleted record;
+        one that was merged away is answered with the record that replaced it (`record.id` differs)."""
+        raise self._absent("fetch")
+
+    def find(self, object: str, by: Literal["external_id", "email"], values: Sequence[str]) -> list[Record]:
+        """Records that hold one of these values now."""
+        raise self._absent("find")
+
+    def write(self, batch: Sequence[Entry]) -> list[Outcome]:
+        """One outcome per entry, in order. At most `capabilities.write.batch` entries, all of one object."""
+        raise self._absent("write")
+
+    def archive(self, object: str, remote_id: str) -> Outcome:
+        """Delete a record the way a person in that platform would."""
+        raise self._absent("archive")
+
+    def erase(self, object: str, remote_id: str, email: str | None) -> Outcome:
+        """Erase a person for good, as far as the platform can."""
+        raise self._absent("erase")
+
+    def receive(self, request: HookRequest) -> list[Hint]:
+        """What a verified webhook says. Raises `AuthError` for a wrong or stale signature."""
+        raise self._absent("receive")
+
+    def close(self) -> None:
+        """Give back connections."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _absent(self, verb: str) -> NotSupported:
+        return NotSupported(f"{self.platform} has no '{verb}'")

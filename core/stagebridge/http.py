@@ -1,0 +1,316 @@
+"""One HTTP client for every connector: pooled, always with a timeout, within the budget, retried by policy as data,
+logged without secrets or people.
+
+    client = Client("https://api.example.com", auth=auth, clock=clock, windows={"default": [Rate(100, 10)]})
+    answer = client.request("POST", "/contacts", json={…}, effect=True)
+
+`effect=True` marks a request that changes something: if it may have arrived and no answer came back, `NoAnswer` is
+raised instead of sending it again.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any, Protocol
+from urllib.parse import urljoin, urlsplit
+
+import orjson
+import requests
+import tenacity
+from requests.adapters import HTTPAdapter
+
+from stagebridge.clock import Clock, SystemClock
+from stagebridge.connector import Rate
+from stagebridge.errors import BudgetExhausted, NoAnswer, PlatformDown, StagebridgeError
+
+log = logging.getLogger("stagebridge.http")
+
+USER_AGENT = "stagebridge/0.1.0 (+https://github.com/stagebridge/stagebridge)"
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """`headers` are looked up in any case."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    def json(self) -> Any:
+        """The body; None where it is empty. Raises `orjson.JSONDecodeError` (a ValueError) for anything else."""
+        return orjson.loads(self.content) if self.content else None
+
+    @property
+    def is_json(self) -> bool:
+        return "json" in self.headers.get("content-type", "").lower()
+
+
+class Auth(Protocol):
+    """Where the credentials come from. `renew` is called at most once per request, after a `Renew` verdict, with the
+    headers that were refused; it must let one caller through and hand the others that one's result."""
+
+    def headers(self) -> Mapping[str, str]: ...
+
+    def renew(self, refused: Mapping[str, str]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """The request was not carried out: send it again after `after` seconds (None: the policy's own delay)."""
+
+    after: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Renew:
+    """The credentials have expired: renew them once and send the request again."""
+
+    otherwise: StagebridgeError
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """An answer that does not say whether the request was carried out (a gateway's error page)."""
+
+    reason: str
+
+
+Verdict = Again | Renew | Lost | None
+Judge = Callable[[Response], Verdict]
+"""Looks at an answer. None: hand it to the caller. It may raise a `StagebridgeError` of its own."""
+
+
+def judge_by_status(response: Response) -> Verdict:
+    """What holds for any HTTP service: 429 and 503 were not carried out; 500, 502 and 504 are anybody's guess."""
+    if response.status in (429, 503):
+        return Again(retry_after(response), f"HTTP {response.status}")
+    if response.status in (500, 502, 504) or 520 <= response.status <= 526:
+        return Lost(f"HTTP {response.status}")
+    return None
+
+
+def retry_after(response: Response) -> float | None:
+    """Seconds from `Retry-After`, given as seconds or as a date; None if absent or unreadable."""
+    text = response.headers.get("retry-after", "")
+    if text.strip().isdigit():
+        return float(text)
+    try:
+        return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
+    except (TypeError, ValueError):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """Delays double from `first` to `longest` seconds with jitter, for at most `attempts` requests."""
+
+    attempts: int = 6
+    first: float = 1.0
+    longest: float = 30.0
+
+
+class Budget:
+    """True rolling windows over the requests that were let through, on an injected clock.
+
+    Even spacing at exactly a limit still drew refusals where a rolling window did not, so every window remembers
+    the instants of its calls. `share` scales what the platform allows.
+    """
+
+    def __init__(self, rates: Sequence[Rate], clock: Clock, share: float = 1.0) -> None:
+        self._windows = [(max(1, int(r.calls * share)), timedelta(seconds=r.per), deque[datetime]()) for r in rates]
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._closed_until: datetime | None = None
+
+    def acquire(self) -> None:
+        """Wait until one more request fits every window."""
+        while True:
+            with self._lock:
+                now = self._clock.now()
+                wait = self._wait(now)
+                if wait <= 0:
+                    for _, _, calls in self._windows:
+                        calls.append(now)
+                    return
+            self._clock.sleep(wait)
+
+    def pause(self, seconds: float) -> None:
+        """Let nothing through for `seconds`: the platform said so."""
+        with self._lock:
+            until = self._clock.now() + timedelta(seconds=seconds)
+            if self._closed_until is None or until > self._closed_until:
+                self._closed_until = until
+
+    def _wait(self, now: datetime) -> float:
+        wait = 0.0
+        if self._closed_until is not None:
+            wait = (self._closed_until - now).total_seconds()
+        for limit, per, calls in self._windows:
+            while calls and calls[0] <= now - per:
+                calls.popleft()
+            if len(calls) >= limit:
+                # a millisecond more than needed: the server rounds its window too
+                wait = max(wait, (calls[-limit] + per - now).total_seconds() + 0.001)
+        return wait
+
+
+class _Again(Exception):
+    def __init__(self, verdict: Again | Lost) -> None:
+        self.verdict = verdict
+
+
+@dataclass
+class Client:
+    """`windows` names a budget per endpoint class; `skew` is the platform's clock minus ours, learnt from `Date`."""
+
+    base_url: str
+    auth: Auth | None = None
+    clock: Clock = field(default_factory=SystemClock)
+    judge: Judge = judge_by_status
+    windows: Mapping[str, Sequence[Rate]] = field(default_factory=dict)
+    share: float = 1.0
+    policy: RetryPolicy = field(default_factory=RetryPolicy)
+    timeout: float = 60.0
+    pool: int = 16
+    skew: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.base_url = self.base_url.rstrip("/")
+        self.session = requests.Session()
+        adapter = HTTPAdapter(pool_connections=4, pool_maxsize=self.pool)
+        self.session.mount("https://", adapter)
+        self.session.mount("http://", adapter)
+        self.session.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "gzip"})
+        self.budgets = {n: Budget(rates, self.clock, self.share) for n, rates in self.windows.items()}
+        self.sent = 0
+        """Requests that left this client, retries included."""
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        data: bytes | Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        endpoint: str = "default",
+        effect: bool = False,
+        judge: Judge | None = None,
+        auth: bool = True,
+    ) -> Response:
+        """Send, wait, retry; returns any answer that the judge lets through, whatever its status.
+
+        Raises `NoAnswer` (only with `effect`), `PlatformDown`, `BudgetExhausted`, and what the judge raises.
+        """
+        body, extra = data, dict(headers or {})
+        if json is not None:
+            body = orjson.dumps(json)
+            extra.setdefault("Content-Type", "application/json")
+        renewed = False
+
+        def attempt() -> Response:
+            nonlocal renewed
+            while True:
+                credentials = self.auth.headers() if self.auth and auth else {}
+                response = self._send(method, path, params, body, {**extra, **credentials}, endpoint, effect)
+                verdict = (judge or self.judge)(response)
+                if isinstance(verdict, Renew):
+                    if renewed or self.auth is None:
+                        raise verdict.otherwise
+                    renewed = True
+                    self.auth.renew(credentials)
+                    continue
+                if isinstance(verdict, Again) and verdict.after and endpoint in self.budgets:
+                    self.budgets[endpoint].pause(verdict.after)
+                if isinstance(verdict, Lost) and effect:
+                    raise NoAnswer(f"{method} {path}: {verdict.reason}")
+                if isinstance(verdict, Again | Lost):
+                    raise _Again(verdict)
+                return response
+
+        backoff = tenacity.wait_random_exponential(multiplier=self.policy.first, max=self.policy.longest)
+
+        def wait(state: tenacity.RetryCallState) -> float:
+            failure = state.outcome.exception() if state.outcome else None
+            after = failure.verdict.after if isinstance(failure, _Again) and isinstance(failure.verdict, Again) else None
+            return backoff(state) if after is None else after
+
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(_Again),
+            stop=tenacity.stop_after_attempt(self.policy.attempts),
+            wait=wait,
+            sleep=self.clock.sleep,
+            reraise=True,
+        )
+        try:
+            return retrying(attempt)
+        except _Again as failure:
+            raise PlatformDown(
+                f"{urlsplit(self.base_url).netloc} gave no usable answer to {method} {path} in "
+                f"{self.policy.attempts} attempts ({failure.verdict.reason})",
+                hint="Nothing is lost: run the same command again later.",
+            ) from None
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, Any] | None,
+        body: Any,
+        headers: Mapping[str, str],
+        endpoint: str,
+        effect: bool,
+    ) -> Response:
+        if endpoint in self.budgets:
+            self.budgets[endpoint].acquire()
+        url = path if path.startswith(("http://", "https://")) else urljoin(self.base_url + "/", path.lstrip("/"))
+        self.sent += 1
+        try:
+            raw = self.session.request(
+                method, url, params=params, data=body, headers=dict(headers),
+                timeout=(5, self.timeout), allow_redirects=False,
+            )  # fmt: skip
+            content = raw.content
+        except requests.exceptions.ConnectTimeout as error:
+            raise _Again(Again(None, "no connection in time")) from error
+        except (requests.exceptions.ReadTimeout, requests.exceptions.ChunkedEncodingError) as error:
+            raise self._lost(method, path, effect, type(error).__name__) from error
+        except requests.exceptions.ConnectionError as error:
+            if "NewConnectionError" in repr(error) or "Failed to resolve" in str(error):
+                raise _Again(Again(None, "cannot connect")) from error
+            raise self._lost(method, path, effect, "connection lost") from error
+        except requests.exceptions.RequestException as error:
+            raise PlatformDown(f"{method} {path}: {type(error).__name__}") from error
+        self._learn_time(raw.headers.get("Date"))
+        log.debug("%s %s -> %s", method, urlsplit(url).path, raw.status_code)
+        return Response(raw.status_code, raw.headers, content)
+
+    def _lost(self, method: str, path: str, effect: bool, reason: str) -> Exception:
+        if effect:
+            return NoAnswer(f"{method} {urlsplit(path).path}: {reason}")
+        return _Again(Lost(reason))
+
+    def _learn_time(self, date: str | None) -> None:
+        try:
+            theirs = parsedate_to_datetime(date or "")
+        except (TypeError, ValueError):
+            return
+        off = (theirs - self.clock.now()).total_seconds()
+        self.skew = off if abs(off) > 2 else 0.0  # the header has whole seconds
+
+    def close(self) -> None:
+        self.session.close()
+
+
+__all__ = [
+    "Again", "Auth", "Budget", "BudgetExhausted", "Client", "Judge", "Lost", "NoAnswer", "PlatformDown",
+    "Rate", "Renew", "Response", "RetryPolicy", "Verdict", "judge_by_status", "retry_after",
+]  # fmt: skip
