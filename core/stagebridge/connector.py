@@ -126,6 +126,8 @@ class Entry:
     base: Mapping[str, Any] | None = None
     key: str | None = None
     email: str | None = None
+    context: Mapping[str, Any] = field(default_factory=dict)
+    """The contact's canonical values, for rules that look beyond the payload (which account a contact belongs to)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,9 +260,7 @@ class Connector(ABC):
 
     mapping: FieldMapping | None = None
 
-    def __init__(
-        self, settings: ConnectorSettings | None = None, *, clock: Clock | None = None, **values: Any
-    ) -> None:
+    def __init__(self, settings: ConnectorSettings | None = None, *, clock: Clock | None = None, **values: Any) -> None:
         self.settings = settings if settings is not None else self.Settings(**values)
         self.clock: Clock = clock or SystemClock()
 

@@ -67,9 +67,7 @@ class TryLater(StagebridgeError):
     default_code = "SB-LATER"
     exit_code = 75
 
-    def __init__(
-        self, message: str, *, until: datetime | None = None, hint: str = "", code: str | None = None
-    ) -> None:
+    def __init__(self, message: str, *, until: datetime | None = None, hint: str = "", code: str | None = None) -> None:
         super().__init__(message, hint=hint, code=code)
         self.until = until
 

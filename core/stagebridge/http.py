@@ -240,7 +240,9 @@ class Client:
 
         def wait(state: tenacity.RetryCallState) -> float:
             failure = state.outcome.exception() if state.outcome else None
-            after = failure.verdict.after if isinstance(failure, _Again) and isinstance(failure.verdict, Again) else None
+            after = (
+                failure.verdict.after if isinstance(failure, _Again) and isinstance(failure.verdict, Again) else None
+            )
             return backoff(state) if after is None else after
 
         retrying = tenacity.Retrying(

@@ -1,1 +1,1 @@
-""" """
+"""What we know and what we owe: one database."""

@@ -1,1 +1,234 @@
-""" """
+"""Mappings: how the canonical contact and one platform's records translate, in both directions.
+
+    m = load_mapping("hubspot", facts=connector.discover().facts)
+    view = m.read(record)                     # {path: value}, and view.problems
+    payload = m.write(contact, onto=record)   # only what differs
+    m.image(contact)                          # what that platform can hold of the contact
+
+A mapping is YAML, compiled once into plain functions; it needs no ledger and no network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+from collections.abc import Mapping as Map
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from stagebridge.contact import Contact
+from stagebridge.document import Table
+from stagebridge.errors import MappingError
+from stagebridge.lifecycle import Lifecycle, load_lifecycle
+from stagebridge.mapping.build import Builder, Missing
+from stagebridge.mapping.codecs import Context
+from stagebridge.mapping.overlay import effective
+from stagebridge.mapping.shape import Payload, Shape, View
+
+
+def load_mapping(
+    source: str | Path | dict[str, Any],
+    *,
+    lifecycle: str | Path | Lifecycle = "default",
+    facts: Map[str, Any] | None = None,
+    settings: Map[str, Any] | None = None,
+    custom: Map[str, Any] | None = None,
+    default_region: str | None = None,
+    timezone: str | None = None,
+    offline: bool = False,
+    lenient: bool = False,
+) -> Mapping:
+    """Load a shipped mapping by its name, one's own by its file, or a dict.
+
+    `facts` are what `connector.discover()` found in the account; a mapping that names anything by its label can be
+    checked without (`offline`) but not run. `lenient` leaves out what the account lacks (see `Mapping.unresolved`)
+    instead of raising. `settings` fill `$name`, `custom` adds the connection's custom fields.
+
+    Raises `MappingError` with every problem as `file:line: path: what`.
+    """
+    document = effective(source, dict(custom) if custom else None)
+    builder = Builder(
+        document, load_lifecycle(lifecycle), Context(default_region, timezone, facts), dict(settings or {})
+    )
+    shapes = builder.shapes()
+    problems = list(builder.problems)
+    if facts is not None and not lenient:
+        problems += [
+            f"{document.file}: {object}: {path}: {u.reason}"
+            + ("; `stagebridge provision` creates it" if u.missing else "")
+            for object, lacks in builder.unresolved.items()
+            for path, u in lacks.items()
+        ]
+    if problems:
+        raise MappingError("\n".join(dict.fromkeys(problems)), hint="Mend the mapping, or provision the account.")
+    return Mapping(
+        document, builder, shapes, runnable=facts is not None or (not offline and not _needs_facts(document))
+    )
+
+
+class Mapping:
+    """A compiled mapping. `objects` are the shapes that hold a person there, the one that is written first; `hash`
+    changes with the effective document, the lifecycle, the settings and the facts that it was resolved against."""
+
+    def __init__(self, document: Table, builder: Builder, shapes: list[Shape], *, runnable: bool) -> None:
+        self.document = document
+        self.platform: str = str(document.get("platform", ""))
+        self.lifecycle = builder.lifecycle
+        self.objects: tuple[str, ...] = tuple(s.name for s in shapes)
+        self.create_object = self.objects[0] if shapes else ""
+        self.unresolved: dict[str, str] = {
+            (path if len(shapes) == 1 else f"{object}.{path}"): u.reason
+            for object, lacks in builder.unresolved.items()
+            for path, u in lacks.items()
+        }
+        self._missing = [u.missing for lacks in builder.unresolved.values() for u in lacks.values() if u.missing]
+        self._shapes = {s.name: s for s in shapes}
+        self._first = shapes[0] if shapes else None
+        self._runnable = runnable
+        self.hash = _hash(document, builder)
+
+    def __repr__(self) -> str:
+        return f"Mapping({self.platform}, {', '.join(self.objects)}, {self.hash})"
+
+    def object_of(self, record: Map[str, Any]) -> str | None:
+        """Which object a record is of, as the record itself says; None if no variant fits."""
+        return next((n for n, s in self._shapes.items() if s.fits(record)), None)
+
+    def read(self, record: Map[str, Any], object: str | None = None) -> View:
+        """A record in canonical values. Never raises for a value: what cannot be read is in `view.problems`."""
+        return self._shape(object, record).read(record)
+
+    def write(
+        self,
+        contact: Contact | Map[str, Any],
+        onto: Map[str, Any] | None = None,
+        *,
+        seen: View | None = None,
+        only: Collection[str] | None = None,
+        force: Collection[str] = (),
+        object: str | None = None,
+    ) -> Payload:
+        """What to send: everything that is set for a new record, only what differs `onto` an existing one.
+
+        `seen` is the view of `onto`, if it has been read already; `only` limits the paths. What `read` could not
+        understand is left alone and named, unless its path is in `force`.
+        """
+        shape = self._shape(object, onto) if object is None and onto is not None else self._shape(object, None)
+        view = seen if seen is not None or onto is None else shape.read(onto)
+        return shape.write(_paths(contact), onto, view, only, force)
+
+    def image(self, contact: Contact | Map[str, Any], object: str | None = None) -> dict[str, Any]:
+        """{path: value} of the contact's paths that can be written there, as they would read afterwards. The sync
+        compares images, never contacts."""
+        return self._shape(object, None).image(_paths(contact))
+
+    def readable(self, object: str | None = None) -> frozenset[str]:
+        return self._readable[self._shape(object, None).name]
+
+    def writable(self, object: str | None = None) -> frozenset[str]:
+        return self._writable[self._shape(object, None).name]
+
+    @cached_property
+    def _readable(self) -> dict[str, frozenset[str]]:
+        return {n: s.readable for n, s in self._shapes.items()}
+
+    @cached_property
+    def _writable(self) -> dict[str, frozenset[str]]:
+        return {n: s.writable for n, s in self._shapes.items()}
+
+    def unsupported(self, object: str | None = None) -> dict[str, str]:
+        """{path: reason} of what this platform has no place for."""
+        return dict(self._shape(object, None).unsupported)
+
+    def remote_fields(self, object: str | None = None) -> tuple[str, ...]:
+        """What to ask the platform for, in the mapping's own spelling (`properties.email`, `Account.Name`)."""
+        shape = self._shape(object, None)
+        wanted = [shape.id.text]
+        wanted += [r.text for f in shape.fields.values() for r in (*f.reads, *((f.target,) if f.target else ()))]
+        wanted += shape.stage.references() if shape.stage is not None else []
+        return tuple(dict.fromkeys(wanted))
+
+    def field(self, path: str, object: str | None = None) -> str | None:
+        """The remote field that a canonical path is written to."""
+        shape = self._shape(object, None)
+        if path == "stage" and shape.stage is not None:
+            return shape.stage.main.text
+        one = shape.fields.get(path)
+        return one.target.text if one is not None and one.target is not None else None
+
+    def path_of(self, field: str, object: str | None = None) -> str | None:
+        """The canonical path of a remote field, named with or without its container."""
+        shape = self._shape(object, None)
+        targets = {f.target.text: p for p, f in shape.fields.items() if f.target is not None}
+        if shape.stage is not None:
+            targets[shape.stage.main.text] = "stage"
+            if shape.stage.lost is not None:
+                targets[shape.stage.lost.text] = "stage"
+        if field in targets:
+            return targets[field]
+        return next(
+            (p for t, p in targets.items() if t.rpartition(".")[2] == field or t.partition("(")[0] == field), None
+        )
+
+    def missing(self, facts: Map[str, Any] | None = None) -> list[Missing]:
+        """What the account lacks and `provision` can create; options of one field are put together."""
+        del facts  # resolved when the mapping was loaded
+        merged: dict[tuple[str, str], Missing] = {}
+        for m in self._missing:
+            key = (m.object, m.name)
+            old = merged.get(key)
+            options = {**(old.options if old else {}), **m.options}
+            merged[key] = Missing(m.object, m.name, m.label, m.type, m.path, options, m.unique, m.exists)
+        return list(merged.values())
+
+    def _shape(self, object: str | None, record: Map[str, Any] | None) -> Shape:
+        if not self._runnable:
+            raise MappingError(
+                f"the mapping {self.platform} names fields of the account by label and was loaded without its facts",
+                hint="Load it with facts=connector.discover().facts.",
+            )
+        if object is not None:
+            if object in self._shapes:
+                return self._shapes[object]
+            raise MappingError(
+                f"the mapping {self.platform} has no object '{object}'; it has {', '.join(self.objects)}"
+            )
+        if record is not None and len(self._shapes) > 1:
+            for shape in self._shapes.values():
+                if shape.fits(record):
+                    return shape
+        assert self._first is not None
+        return self._first
+
+
+def _paths(contact: Contact | Map[str, Any]) -> Map[str, Any]:
+    return contact.paths() if isinstance(contact, Contact) else contact
+
+
+def _needs_facts(document: Any) -> bool:
+    if isinstance(document, dict):
+        return any(_needs_facts(v) for v in document.values())
+    if isinstance(document, list):
+        return any(_needs_facts(v) for v in document)
+    return isinstance(document, str) and (("<" in document and ">" in document) or document.startswith("lookup("))
+
+
+def _hash(document: Table, builder: Builder) -> str:
+    facts = builder.context.facts or {}
+    used = [
+        document,
+        builder.lifecycle.model_dump(),
+        dict(builder.settings),
+        builder.context.region,
+        builder.context.zone,
+    ]
+    used += [{k: facts.get(k) for k in ("fields", "options", "owners", "tags")}] if _needs_facts(document) else []
+    used += [sorted(f"{o}.{p}" for o, lacks in builder.unresolved.items() for p in lacks)]
+    raw = orjson.dumps(used, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=str)
+    return hashlib.blake2b(raw, digest_size=8).hexdigest()
+
+
+__all__ = ["Mapping", "Missing", "Payload", "View", "load_mapping"]

@@ -1,0 +1,109 @@
+"""YAML as stagebridge reads it: every scalar is text, only `~` is null, and every entry knows its line.
+
+A key written twice, an anchor, an alias or a merge key is an error: what the file says is what it looks like.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from stagebridge.errors import ConfigError
+
+
+class Table(dict[str, Any]):
+    """A YAML table; `where(key)` is `file:line`."""
+
+    file: str = ""
+    line: int = 0
+    marks: dict[str, tuple[str, int]]
+
+    def __init__(self, file: str, line: int) -> None:
+        super().__init__()
+        self.file, self.line, self.marks = file, line, {}
+
+    def where(self, key: str | None = None) -> str:
+        file, line = self.marks.get(key, (self.file, self.line)) if key is not None else (self.file, self.line)
+        return f"{file}:{line}"
+
+
+def parse(text: str, file: str) -> Table:
+    """The document as nested tables, lists and texts. Raises `ConfigError` with file and line."""
+    try:
+        for token in yaml.scan(text):
+            if isinstance(token, yaml.AnchorToken | yaml.AliasToken):
+                raise ConfigError(
+                    f"{file}:{token.start_mark.line + 1}: anchors and aliases are not used here; write it out"
+                )
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigError(f"{file}:{line}: {error.problem or error}") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{file}: {error}") from None
+    if node is None:
+        return Table(file, 1)
+    value = _value(node, file)
+    if not isinstance(value, Table):
+        raise ConfigError(f"{file}:1: the file is not a table of keys")
+    return value
+
+
+def parse_file(path: Path) -> Table:
+    try:
+        return parse(path.read_text("utf-8"), path.name)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error}", hint="Give the path of a file that exists.") from error
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: not UTF-8 text") from None
+
+
+def from_dict(value: dict[str, Any], file: str = "dict") -> Table:
+    """A plain dict as if it had been a file: scalars become text."""
+    table = Table(file, 0)
+    for key, inner in value.items():
+        table[str(key)] = _plain(inner, file)
+    return table
+
+
+def nearest(word: str, known: Any) -> str:
+    """` (nearest: x)`, or nothing."""
+    near = get_close_matches(word, [str(k) for k in known], 1, 0.6)
+    return f" (nearest: {near[0]})" if near else ""
+
+
+def _plain(value: Any, file: str) -> Any:
+    if isinstance(value, dict):
+        return from_dict(value, file)
+    if isinstance(value, list | tuple):
+        return [_plain(v, file) for v in value]
+    if value is None or isinstance(value, str):
+        return value
+    return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
+
+
+def _value(node: Node, file: str) -> Any:
+    line = node.start_mark.line + 1
+    if isinstance(node, MappingNode):
+        table = Table(file, line)
+        for key_node, value_node in node.value:
+            at = key_node.start_mark.line + 1
+            if not isinstance(key_node, ScalarNode):
+                raise ConfigError(f"{file}:{at}: a key is a plain word")
+            key = str(key_node.value)
+            if key == "<<":
+                raise ConfigError(f"{file}:{at}: merge keys are not used here; `extends:` does that")
+            if key in table:
+                raise ConfigError(f"{file}:{at}: '{key}' is written twice (first in line {table.marks[key][1]})")
+            table[key] = _value(value_node, file)
+            table.marks[key] = (file, at)
+        return table
+    if isinstance(node, SequenceNode):
+        return [_value(item, file) for item in node.value]
+    if isinstance(node, ScalarNode) and node.style is None and node.value == "~":
+        return None
+    return str(node.value)

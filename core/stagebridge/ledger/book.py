@@ -1,0 +1,478 @@
+"""One transaction's working set: rows are loaded in bulk, changed as objects, and written back in bulk.
+
+    with ledger.begin() as tx:
+        book = Book(tx, now=…, version=…, run_id=…)
+        book.load_links("crm", "contacts", ids)
+        …
+        book.flush()
+
+No statement is ever sent per record.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from stagebridge.contact import decode, encode
+from stagebridge.ledger import schema as t
+from stagebridge.ledger.rows import ContactRow, HistoryRow, LinkRow, OutboxRow
+
+CHUNK = 500  # values in one IN (…)
+
+Remote = tuple[str, str, str]
+"""Connection, object, remote id."""
+
+
+class Book:
+    def __init__(self, tx: Connection, *, now: int, version: int, run_id: int | None = None) -> None:
+        self.tx = tx
+        self.now = now
+        self.version = version
+        self.run_id = run_id
+        self.contacts: dict[int, ContactRow] = {}
+        self.links: dict[int, LinkRow] = {}
+        self.remotes: dict[Remote, LinkRow] = {}
+        self.outbox: dict[tuple[str, str, int], OutboxRow] = {}
+        self.touched: set[int] = set()
+        """Contacts whose debts are to be counted again."""
+        self._links_of: dict[int, list[LinkRow]] = {}
+        self._history: dict[int, list[HistoryRow]] = {}
+        self._identity: dict[tuple[str, str], set[int]] = {}
+        self._indexed: dict[int, set[tuple[str, str]]] = {}
+        self._changes: list[dict[str, Any]] = []
+        self._conflicts: dict[tuple[str, int, str, str, str, str], dict[str, Any]] = {}
+        self._closed: list[tuple[str, int, str, str]] = []
+        self._outbox_new: dict[tuple[str, str, int], dict[str, Any]] = {}
+        self._outbox_drop: set[int] = set()
+        self._outbox_set: dict[int, dict[str, Any]] = {}
+        self._next: dict[str, int] = {}
+
+    # --- loading -----------------------------------------------------------------------------------------------
+
+    def fingerprints(self, connection: str, object: str, ids: Sequence[str]) -> dict[str, tuple[str, int, str]]:
+        """What ends most records before any decoding: {remote id: (fingerprint, version, state)}."""
+        out: dict[str, tuple[str, int, str]] = {}
+        c = t.link.c
+        for part in _chunks(ids):
+            query = sa.select(c.remote_id, c.fingerprint, c.version, c.state).where(
+                c.connection == connection, c.object == object, c.remote_id.in_(part)
+            )
+            out.update({r[0]: (r[1], r[2], r[3]) for r in self.tx.execute(query)})
+        return out
+
+    def load_links(self, connection: str, object: str, ids: Iterable[str]) -> None:
+        """Load these remote records' links, with their contacts and all links of those."""
+        wanted = [i for i in ids if (connection, object, i) not in self.remotes]
+        found: set[int] = set()
+        c = t.link.c
+        for part in _chunks(wanted):
+            query = sa.select(c.contact_id).where(c.connection == connection, c.object == object, c.remote_id.in_(part))
+            found.update(self.tx.execute(query).scalars())
+        self.load_contacts(found)
+
+    def load_contacts(self, ids: Iterable[int]) -> None:
+        """Load contacts and all of their links; those merged into another are followed."""
+        todo = {i for i in ids if i not in self.contacts}
+        while todo:
+            rows: list[ContactRow] = []
+            for part in _chunks(sorted(todo)):
+                for r in self.tx.execute(sa.select(t.contact).where(t.contact.c.id.in_(part))):
+                    origin = {p: (o[0], o[1], o[2]) for p, o in orjson.loads(r.origin).items()}
+                    rows.append(
+                        ContactRow(r.id, r.key, r.first_seen, decode(r.data), origin, r.stage_row, r.merged_into)
+                    )
+                for r in self.tx.execute(sa.select(t.link).where(t.link.c.contact_id.in_(part))):
+                    self._add_link(
+                        LinkRow(
+                            r.id,
+                            r.connection,
+                            r.object,
+                            r.remote_id,
+                            r.contact_id,
+                            r.state,
+                            decode(r.sent),
+                            decode(r.seen),
+                            orjson.loads(r.blocked),
+                            orjson.loads(r.memory),
+                            r.mapping,
+                            r.fingerprint,
+                            r.version,
+                            r.saw_row,
+                        )  # fmt: skip
+                    )
+            for row in rows:
+                self.contacts[row.id] = row
+                self._links_of.setdefault(row.id, [])
+                self._indexed[row.id] = set() if row.merged_into else _identities(row.values)
+            todo = {r.merged_into for r in rows if r.merged_into} - self.contacts.keys()
+
+    def load_all_of(self, connection: str) -> list[int]:
+        """Ids of all contacts that have a link there."""
+        query = sa.select(t.link.c.contact_id).where(t.link.c.connection == connection).distinct()
+        return list(self.tx.execute(query).scalars())
+
+    def find_keys(self, keys: Collection[str]) -> dict[str, ContactRow]:
+        known = {c.key: c for c in self.contacts.values()}
+        missing = [k for k in keys if k not in known]
+        ids: list[int] = []
+        for part in _chunks(missing):
+            ids += self.tx.execute(sa.select(t.contact.c.id).where(t.contact.c.key.in_(part))).scalars()
+        self.load_contacts(ids)
+        known = {c.key: c for c in self.contacts.values()}
+        return {k: self.follow(known[k]) for k in keys if k in known}
+
+    def load_identities(self, kind: str, values: Iterable[str]) -> None:
+        wanted = [v for v in set(values) if (kind, v) not in self._identity]
+        ids: set[int] = set()
+        for v in wanted:
+            self._identity[kind, v] = set()
+        for part in _chunks(wanted):
+            query = sa.select(t.identity.c.value, t.identity.c.contact_id).where(
+                t.identity.c.kind == kind, t.identity.c.value.in_(part)
+            )
+            for value, contact_id in self.tx.execute(query):
+                self._identity[kind, value].add(contact_id)
+                ids.add(contact_id)
+        # what this transaction has changed already is newer than the table
+        for contact_id, pairs in self._indexed.items():
+            for pair in pairs:
+                if pair in self._identity:
+                    self._identity[pair].add(contact_id)
+        self.load_contacts(ids)
+
+    def holders(self, kind: str, value: str) -> list[ContactRow]:
+        """The contacts that hold this identity now."""
+        if (kind, value) not in self._identity:
+            self.load_identities(kind, [value])
+        rows = {self.follow(self.contacts[i]).id for i in self._identity[kind, value]}
+        return [self.contacts[i] for i in sorted(rows)]
+
+    def load_history(self, contact_ids: Iterable[int]) -> None:
+        wanted = [i for i in contact_ids if i not in self._history]
+        for i in wanted:
+            self._history[i] = []
+        for part in _chunks([i for i in wanted if not self.contacts[i].new]):
+            for r in self.tx.execute(sa.select(t.history).where(t.history.c.contact_id.in_(part))):
+                self._history[r.contact_id].append(
+                    HistoryRow(
+                        r.id,
+                        r.contact_id,
+                        r.stage,
+                        r.at,
+                        r.connection,
+                        r.previous,
+                        r.link_id,
+                        r.saw_row,
+                        r.verdict,
+                        r.reason,
+                        r.baseline,
+                        r.deliberate,
+                        r.event_id,
+                        r.run_id,
+                    )  # fmt: skip
+                )
+
+    def load_outbox(self, contact_ids: Iterable[int]) -> None:
+        for part in _chunks(sorted(contact_ids)):
+            for r in self.tx.execute(sa.select(t.outbox).where(t.outbox.c.contact_id.in_(part))):
+                self._add_outbox(r)
+
+    def _add_outbox(self, r: Any) -> OutboxRow:
+        key = (r.connection, r.object, r.contact_id)
+        if key not in self.outbox:
+            self.outbox[key] = OutboxRow(
+                r.id, r.connection, r.object, r.contact_id, r.link_id, r.state, r.token, r.mark, r.lease,
+                decode(r.intent) if r.intent else {}, r.attempts, r.not_before, r.desired, r.code, r.error,
+                orjson.loads(r.parked) if r.parked else {},
+            )  # fmt: skip
+        return self.outbox[key]
+
+    def outbox_rows(self, query: sa.Select[Any]) -> list[OutboxRow]:
+        """Outbox rows that a query over `schema.outbox` selects, with their contacts and links loaded."""
+        rows = [self._add_outbox(r) for r in self.tx.execute(query).all()]
+        self.load_contacts(r.contact_id for r in rows)
+        return rows
+
+    # --- asking ------------------------------------------------------------------------------------------------
+
+    def follow(self, contact: ContactRow) -> ContactRow:
+        while contact.merged_into:
+            contact = self.contacts[contact.merged_into]
+        return contact
+
+    def links_of(self, contact: ContactRow) -> list[LinkRow]:
+        return self._links_of.setdefault(contact.id, [])
+
+    def live_link(self, contact: ContactRow, connection: str, object: str) -> LinkRow | None:
+        for link in self.links_of(contact):
+            if link.state == "live" and link.connection == connection and link.object == object:
+                return link
+        return None
+
+    def history_of(self, contact: ContactRow) -> list[HistoryRow]:
+        if contact.id not in self._history:
+            self.load_history([contact.id])
+        return self._history[contact.id]
+
+    # --- changing ----------------------------------------------------------------------------------------------
+
+    def new_contact(self, key: str | None = None) -> ContactRow:
+        row = ContactRow(self._id(t.contact), key or uuid.uuid4().hex, self.now, new=True)
+        self.contacts[row.id] = row
+        self._links_of[row.id], self._indexed[row.id], self._history[row.id] = [], set(), []
+        return row
+
+    def new_link(self, contact: ContactRow, connection: str, object: str, remote_id: str, state: str) -> LinkRow:
+        row = LinkRow(self._id(t.link), connection, object, remote_id, contact.id, new=True)
+        row.state = state  # type: ignore[assignment]
+        self._add_link(row)
+        return row
+
+    def new_history(self, contact: ContactRow, **values: Any) -> HistoryRow:
+        row = HistoryRow(self._id(t.history), contact.id, run_id=self.run_id, new=True, **values)
+        self.history_of(contact).append(row)
+        return row
+
+    def move_link(self, link: LinkRow, contact: ContactRow) -> None:
+        """This remote record belongs to another contact now."""
+        self._links_of[link.contact_id].remove(link)
+        link.contact_id, link.dirty = contact.id, True
+        self.links_of(contact).append(link)
+
+    def reindex(self, contact: ContactRow) -> None:
+        """The contact's e-mail or phone may have changed: from now on it is found under the new ones."""
+        old = self._indexed.get(contact.id, set())
+        new = set() if contact.merged_into else _identities(contact.values)
+        for pair in old - new:
+            self._identity.setdefault(pair, self._stored(pair)).discard(contact.id)
+        for pair in new - old:
+            self._identity.setdefault(pair, self._stored(pair)).add(contact.id)
+        if old != new:
+            self._indexed[contact.id] = new
+            contact.dirty = True
+
+    def changed(
+        self, contact: ContactRow, link: LinkRow | None, path: str, old: Any, new: Any, kind: str, rule: str
+    ) -> None:
+        """A row of the change log: every value written anywhere, and every value overruled."""
+        self._changes.append(
+            {
+                "run_id": self.run_id,
+                "contact_id": contact.id,
+                "link_id": link.id if link else None,
+                "path": path,
+                "old": _one(old),
+                "new": _one(new),
+                "kind": kind,
+                "rule": rule,
+                "at": self.now,
+            }  # fmt: skip
+        )
+
+    def open_conflict(self, kind: str, contact: ContactRow, link: LinkRow, path: str = "", **detail: Any) -> None:
+        """Something that a person must know or decide; opened once until it is closed."""
+        key = (kind, contact.id, link.connection, link.object, link.remote_id, path)
+        self._conflicts[key] = detail
+
+    def close_conflicts(self, kind: str, contact: ContactRow, link: LinkRow, path: str = "") -> None:
+        """What was in the way is gone by itself."""
+        self._closed.append((kind, contact.id, f"{link.connection}\0{link.object}\0{link.remote_id}", path))
+
+    def owe(self, connection: str, object: str, contact: ContactRow, link: LinkRow | None, **values: Any) -> None:
+        """This link (or a record still to be created) is out of step."""
+        key = (connection, object, contact.id)
+        row = self.outbox.get(key)
+        if row is None:
+            self._outbox_new[key] = {"link_id": link.id if link else None, **values}
+            return
+        link_id = link.id if link else None
+        changes = dict(values, link_id=link_id) if row.link_id != link_id else dict(values)
+        if changes:
+            self.set_outbox(row, **changes)
+
+    def set_outbox(self, row: OutboxRow, **values: Any) -> None:
+        for name, value in values.items():
+            setattr(row, name, value)
+        if "intent" in values:
+            values["intent"] = encode(values["intent"])
+        if "parked" in values:
+            values["parked"] = orjson.dumps(values["parked"]).decode()
+        self._outbox_set.setdefault(row.id, {}).update(values)
+
+    def settle_outbox(self, row: OutboxRow) -> None:
+        """Nothing is owed there any more."""
+        self.outbox.pop((row.connection, row.object, row.contact_id), None)
+        self._outbox_set.pop(row.id, None)
+        self._outbox_drop.add(row.id)
+
+    def unowe(self, connection: str, object: str, contact: ContactRow) -> None:
+        self._outbox_new.pop((connection, object, contact.id), None)
+        row = self.outbox.get((connection, object, contact.id))
+        if row is not None:
+            self.settle_outbox(row)
+
+    # --- writing back ------------------------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Write everything that changed."""
+        self._flush_contacts()
+        self._flush_links()
+        self._flush_history()
+        self._flush_outbox()
+        self._flush_conflicts()
+        if self._changes:
+            self.tx.execute(sa.insert(t.change), self._changes)
+            self._changes = []
+
+    def _flush_contacts(self) -> None:
+        rows = [c for c in self.contacts.values() if c.new or c.dirty]
+        self._write(t.contact, [(c.new, _contact_values(c)) for c in rows])
+        stored = {c.id: c.new for c in rows}
+        for c in rows:
+            c.new = c.dirty = False
+        changed = [i for i, new in stored.items() if not new]
+        for part in _chunks(changed):
+            self.tx.execute(sa.delete(t.identity).where(t.identity.c.contact_id.in_(part)))
+        identities = [
+            {"kind": kind, "value": value, "contact_id": i} for i in stored for kind, value in self._indexed[i]
+        ]
+        if identities:
+            self.tx.execute(sa.insert(t.identity), identities)
+
+    def _flush_links(self) -> None:
+        rows = [r for r in self.links.values() if r.new or r.dirty]
+        self._write(t.link, [(r.new, _link_values(r)) for r in rows])
+        for r in rows:
+            r.new = r.dirty = False
+
+    def _flush_history(self) -> None:
+        rows = [r for rows in self._history.values() for r in rows if r.new or r.dirty]
+        names = [c.name for c in t.history.c]
+        self._write(t.history, [(r.new, {n: getattr(r, n) for n in names}) for r in rows])
+        for r in rows:
+            r.new = r.dirty = False
+
+    def _flush_outbox(self) -> None:
+        for part in _chunks(sorted(self._outbox_drop)):
+            self.tx.execute(sa.delete(t.outbox).where(t.outbox.c.id.in_(part)))
+        for row_id, values in self._outbox_set.items():
+            self.tx.execute(sa.update(t.outbox).where(t.outbox.c.id == row_id).values(**values))
+        new = [
+            {
+                "connection": key[0], "object": key[1], "contact_id": key[2], "state": "pending", "attempts": 0,
+                "not_before": 0, "desired": None, "code": None, "error": None, **values,
+            }
+            for key, values in self._outbox_new.items()
+        ]  # fmt: skip
+        if new:
+            self.tx.execute(sa.insert(t.outbox), new)
+        self._outbox_drop, self._outbox_set, self._outbox_new = set(), {}, {}
+
+    def _flush_conflicts(self) -> None:
+        c = t.conflict.c
+        for kind, contact_id, remote, path in self._closed:
+            connection, object, remote_id = remote.split("\0")
+            self.tx.execute(
+                sa.update(t.conflict)
+                .where(
+                    c.closed.is_(None), c.kind == kind, c.contact_id == contact_id, c.connection == connection,
+                    c.object == object, c.remote_id == remote_id, c.path == path,
+                )
+                .values(closed=self.now, resolution="settled by itself")
+            )  # fmt: skip
+        if self._conflicts:
+            contacts = sorted({k[1] for k in self._conflicts})
+            open_now: dict[tuple[str, int, str, str, str, str], int] = {}
+            for part in _chunks(contacts):
+                query = sa.select(t.conflict).where(c.closed.is_(None), c.contact_id.in_(part))
+                for r in self.tx.execute(query):
+                    open_now[r.kind, r.contact_id, r.connection, r.object, r.remote_id, r.path] = r.id
+            new = []
+            for key, detail in self._conflicts.items():
+                if key in open_now:
+                    self.tx.execute(
+                        sa.update(t.conflict).where(c.id == open_now[key]).values(detail=orjson.dumps(detail).decode())
+                    )
+                else:
+                    names = ("kind", "contact_id", "connection", "object", "remote_id", "path")
+                    new.append(
+                        dict(zip(names, key, strict=True))
+                        | {"detail": orjson.dumps(detail).decode(), "opened": self.now}
+                    )
+            if new:
+                self.tx.execute(sa.insert(t.conflict), new)
+        self._conflicts, self._closed = {}, []
+
+    def _write(self, table: sa.Table, rows: Sequence[tuple[bool, dict[str, Any]]]) -> None:
+        new = [values for is_new, values in rows if is_new]
+        if new:
+            self.tx.execute(sa.insert(table), new)
+        old = [{"_id": values["id"], **values} for is_new, values in rows if not is_new]
+        if old:
+            columns = {n: sa.bindparam(n) for n in old[0] if n not in ("_id", "id")}
+            for row in old:
+                del row["id"]
+            self.tx.execute(sa.update(table).where(table.c.id == sa.bindparam("_id")).values(columns), old)
+
+    # --- inside ------------------------------------------------------------------------------------------------
+
+    def _add_link(self, link: LinkRow) -> None:
+        if link.id not in self.links:
+            self.links[link.id] = link
+            self.remotes[link.connection, link.object, link.remote_id] = link
+            self._links_of.setdefault(link.contact_id, []).append(link)
+
+    def _stored(self, pair: tuple[str, str]) -> set[int]:
+        query = sa.select(t.identity.c.contact_id).where(t.identity.c.kind == pair[0], t.identity.c.value == pair[1])
+        ids = set(self.tx.execute(query).scalars())
+        self.load_contacts(ids)
+        return {i for i in ids if pair in self._indexed.get(i, set())} | {
+            i for i, pairs in self._indexed.items() if pair in pairs
+        }
+
+    def _id(self, table: sa.Table) -> int:
+        if table.name not in self._next:
+            self._next[table.name] = int(self.tx.scalar(sa.select(sa.func.max(table.c.id))) or 0)
+        self._next[table.name] += 1
+        return self._next[table.name]
+
+
+def _identities(values: dict[str, Any]) -> set[tuple[str, str]]:
+    emails = {values.get("email"), *(values.get("emails") or ())}
+    phones = {values.get("phone"), values.get("mobile")}
+    return {("email", e.casefold()) for e in emails if e} | {("phone", p) for p in phones if p}
+
+
+def _contact_values(c: ContactRow) -> dict[str, Any]:
+    return {
+        "id": c.id, "key": c.key, "data": encode(c.values), "origin": orjson.dumps(c.origin).decode(),
+        "stage_row": c.stage_row, "first_seen": c.first_seen, "merged_into": c.merged_into,
+    }  # fmt: skip
+
+
+def _link_values(r: LinkRow) -> dict[str, Any]:
+    return {
+        "id": r.id, "connection": r.connection, "object": r.object, "remote_id": r.remote_id,
+        "contact_id": r.contact_id, "state": r.state, "sent": encode(r.sent), "seen": encode(r.seen),
+        "blocked": orjson.dumps(r.blocked).decode(), "memory": orjson.dumps(r.memory).decode(), "mapping": r.mapping,
+        "fingerprint": r.fingerprint, "version": r.version, "saw_row": r.saw_row,
+    }  # fmt: skip
+
+
+def _one(value: Any) -> str | None:
+    return None if value is None else encode({"": value})
+
+
+def _chunks(items: Iterable[Any]) -> Iterable[list[Any]]:
+    listed = list(items)
+    for i in range(0, len(listed), CHUNK):
+        yield listed[i : i + CHUNK]
+
+
+__all__ = ["Book"]

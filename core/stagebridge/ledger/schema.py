@@ -1,0 +1,195 @@
+"""The tables. Times are integers, milliseconds since 1970 in UTC; values are the model's own JSON (`contact.encode`).
+
+The stage history, links and cursors carry `object` wherever a platform keeps several objects for one person.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite grows a rowid only on INTEGER; PostgreSQL wants the room of a BIGINT
+Id = BigInteger().with_variant(Integer(), "sqlite")
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+contact = Table(
+    "contact",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("key", Text, nullable=False, unique=True),  # what platforms hold as our external id
+    Column("data", Text, nullable=False),  # {path: value}
+    Column("origin", Text, nullable=False),  # {path: [link, at, certain]}
+    Column("stage_row", Id),  # the history row that put the contact where it stands
+    Column("first_seen", BigInteger, nullable=False),
+    Column("merged_into", Id),
+)
+
+identity = Table(
+    "identity",
+    metadata,
+    Column("kind", Text, primary_key=True),  # email | phone
+    Column("value", Text, primary_key=True),
+    Column("contact_id", Id, primary_key=True),
+    Index(None, "contact_id"),
+)
+
+link = Table(
+    "link",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("connection", Text, nullable=False),
+    Column("object", Text, nullable=False),
+    Column("remote_id", Text, nullable=False),
+    Column("contact_id", Id, nullable=False),
+    Column("state", Text, nullable=False),  # live | dup | alias | gone
+    Column("sent", Text, nullable=False),  # {path: what the remote is taken to stand for}
+    Column("seen", Text, nullable=False),  # {path: what the remote showed}
+    Column("blocked", Text, nullable=False),  # {path: why it is not owed, and until what changes}
+    Column("memory", Text, nullable=False),  # own late writes and flips, per path
+    Column("mapping", Text, nullable=False),  # hash of the mapping that read it
+    Column("fingerprint", Text, nullable=False),  # of the raw record and the mapping
+    Column("version", BigInteger, nullable=False),  # ledger sequence of the last observation or write
+    Column("saw_row", Id),  # the lost history row that this remote had seen
+    UniqueConstraint("connection", "object", "remote_id"),
+    Index(None, "contact_id"),
+)
+
+history = Table(
+    "history",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("contact_id", Id, nullable=False, index=True),
+    Column("stage", Text, nullable=False),
+    Column("previous", Text),
+    Column("at", BigInteger, nullable=False),
+    Column("connection", Text, nullable=False),
+    Column("link_id", Id),
+    Column("saw_row", Id),
+    Column("verdict", Text, nullable=False),  # accepted | refused | held | passed
+    Column("reason", Text, nullable=False),
+    Column("baseline", Boolean, nullable=False),
+    Column("deliberate", Boolean, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("run_id", Id),
+)
+
+change = Table(
+    "change",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("run_id", Id, index=True),
+    Column("contact_id", Id, nullable=False, index=True),
+    Column("link_id", Id),
+    Column("path", Text, nullable=False),
+    Column("old", Text),
+    Column("new", Text),
+    Column("kind", Text, nullable=False),  # accepted | overruled | written | refused | late_write | maybe_overwritten
+    Column("rule", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+cursor = Table(
+    "cursor",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("object", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("mapping", Text, nullable=False),
+    Column("covered", BigInteger),  # every change before this instant of our clock is in
+    Column("complete", Boolean, nullable=False),  # a full pass has come to its end
+)
+
+hint = Table(
+    "hint",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("object", Text, primary_key=True),
+    Column("remote_id", Text, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("connection", Text, nullable=False),
+    Column("object", Text, nullable=False),
+    Column("contact_id", Id, nullable=False),
+    Column("link_id", Id),  # null: a record to create
+    Column("state", Text, nullable=False),  # pending | sending | dead
+    Column("token", Text),
+    Column("mark", BigInteger),  # when the call began
+    Column("lease", BigInteger),
+    Column("intent", Text),  # {path: value}: what the call under way writes
+    Column("attempts", Integer, nullable=False),
+    Column("not_before", BigInteger, nullable=False),
+    Column("desired", Text),  # hash of what was owed when it died
+    Column("parked", Text),  # {path: why}: what a record still to be created goes without
+    Column("code", Text),
+    Column("error", Text),
+    UniqueConstraint("connection", "object", "contact_id"),
+    Index(None, "connection", "state", "not_before"),
+    Index(None, "contact_id"),
+)
+
+conflict = Table(
+    "conflict",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("kind", Text, nullable=False),  # duplicate | ambiguous | shared_email | stage_backward | refused | …
+    Column("contact_id", Id, nullable=False, index=True),
+    Column("connection", Text, nullable=False),
+    Column("object", Text, nullable=False),
+    Column("remote_id", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("opened", BigInteger, nullable=False),
+    Column("closed", BigInteger),
+    Column("resolution", Text),
+    Index(None, "closed"),
+)
+
+suppression = Table(
+    "suppression",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("object", Text, primary_key=True),
+    Column("remote_id", Text, primary_key=True),
+    Column("email_hash", Text, nullable=False, index=True),
+    Column("at", BigInteger, nullable=False),
+)
+
+run = Table(
+    "run",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("command", Text, nullable=False),
+    Column("started", BigInteger, nullable=False),
+    Column("finished", BigInteger),
+    Column("state", Text, nullable=False),  # running | ok | failed | guarded
+    Column("counts", Text, nullable=False),
+    Column("error", Text),
+)

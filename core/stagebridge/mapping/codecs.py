@@ -1,0 +1,249 @@
+"""Codecs: how one value reads from the wire and how it is written back. `Invalid` says why it cannot."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from stagebridge import normalize
+from stagebridge.clock import cut
+from stagebridge.normalize import Invalid, masked
+
+Step = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """`read` turns a wire value into the canonical one, `write` the other way; `type` is what a field of it would be
+    provisioned as: string, date, datetime, bool, number."""
+
+    name: str
+    read: Step
+    write: Step
+    type: str = "string"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What codecs need to know about a connection: its default phone region, its time zone, and the account's facts."""
+
+    region: str | None = None
+    zone: str | None = None
+    facts: Mapping[str, Any] | None = None
+
+
+PLAIN = frozenset(
+    ["text", "email", "phone", "country", "country_name", "language", "timezone", "url", "date", "datetime", "datetime_s", "epoch_s", "epoch_ms", "bool", "int", "number", "decimal", "cents", "raw"]
+)
+STEPS = frozenset(["lower", "upper", "digits", "letters", "compact", "int", "sha256"])
+
+OF_KIND = {
+    "text": "text", "email": "email", "emails": "email", "phone": "phone", "phones": "phone", "country": "country",
+    "language": "language", "timezone": "timezone", "url": "url", "date": "date", "datetime": "datetime",
+    "set": "text", "stage": "text", "consent": "text", "gender": "text", "number": "number", "opaque": "opaque",
+    "any": "text",
+}  # fmt: skip
+"""The codec of a path that names none."""
+
+
+def known(name: str) -> bool:
+    """Whether a codec of that name exists."""
+    return name in PLAIN or bool(re.fullmatch(r"datetime\(.+\)|lookup\(\w+\)", name))
+
+
+def known_step(name: str) -> bool:
+    return name in STEPS or known(name) or bool(re.fullmatch(r"first\(\d+\)", name))
+
+
+def make(name: str, context: Context) -> Codec:
+    """The codec of that name for a connection. Raises KeyError for an unknown one."""
+    if name.startswith("datetime("):
+        form, _, zone = name[9:-1].partition(",")
+        return _formatted(name, form.strip(), zone.strip() or context.zone)
+    if name.startswith("lookup("):
+        return _lookup(name, name[7:-1], context)
+    region = context.region
+    table: dict[str, Codec] = {
+        "text": Codec(name, lambda v: normalize.text(_str(v)) or None, _str),
+        "opaque": Codec(name, _str, _str),
+        "raw": Codec(name, lambda v: v, lambda v: v),
+        "email": Codec(name, lambda v: normalize.email(_str(v)), _str),
+        "phone": Codec(name, lambda v: normalize.phone(_str(v), region), _str),
+        "country": Codec(name, lambda v: normalize.country(_str(v)), _str),
+        "country_name": Codec(name, lambda v: normalize.country(_str(v)), lambda v: normalize.country_name(v)),
+        "language": Codec(name, lambda v: normalize.language(_str(v)), _str),
+        "timezone": Codec(name, lambda v: normalize.timezone(_str(v)), _str),
+        "url": Codec(name, lambda v: normalize.url(_str(v)), _str),
+        "date": Codec(name, read_date, lambda v: _date(v).isoformat(), "date"),
+        "datetime": Codec(name, read_datetime, lambda v: _iso(v, "milliseconds"), "datetime"),
+        "datetime_s": Codec(name, _whole_seconds, lambda v: _iso(v, "seconds"), "datetime"),
+        "epoch_s": Codec(name, lambda v: _epoch(v, 1), lambda v: int(v.timestamp()), "datetime"),
+        "epoch_ms": Codec(name, lambda v: _epoch(v, 1000), lambda v: round(v.timestamp() * 1000), "datetime"),
+        "bool": Codec(name, _bool, _bool, "bool"),
+        "int": Codec(name, _int, _int, "number"),
+        "number": Codec(name, _number, _number, "number"),
+        "decimal": Codec(name, _decimal, lambda v: str(_decimal(v)), "number"),
+        "cents": Codec(name, lambda v: _decimal(v) / 100, lambda v: int(_decimal(v) * 100), "number"),
+    }
+    return table[name]
+
+
+def step(name: str, context: Context) -> Step:
+    """One step of a writing chain."""
+    if name.startswith("first("):
+        return lambda v: str(v)[: int(name[6:-1])]
+    steps: dict[str, Step] = {
+        "lower": lambda v: str(v).lower(),
+        "upper": lambda v: str(v).upper(),
+        "digits": lambda v: re.sub(r"\D", "", str(v)),
+        "letters": lambda v: "".join(c for c in str(v) if c.isalpha()),
+        "compact": lambda v: _date(v).strftime("%Y%m%d"),
+        "int": lambda v: int(v),
+        "sha256": lambda v: hashlib.sha256(str(v).encode()).hexdigest(),
+    }
+    return steps[name] if name in steps else make(name, context).write
+
+
+def on_the_wire(value: Any, text: bool) -> Any:
+    """The JSON scalar for a written value; on a `wire: text` platform everything is text."""
+    if isinstance(value, datetime):
+        value = _iso(value, "milliseconds")
+    elif isinstance(value, date):
+        value = value.isoformat()
+    elif isinstance(value, Decimal):
+        value = str(value) if text else float(value)
+    if text and not isinstance(value, str):
+        return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
+    return value
+
+
+# --- the single ones ------------------------------------------------------------------------------------------
+
+
+def _str(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict | list):
+        raise Invalid("not a single value")
+    return str(value)
+
+
+def read_datetime(value: Any) -> datetime:
+    """ISO 8601 with a zone (also `+0000`), or epoch milliseconds; cut to milliseconds."""
+    if isinstance(value, datetime):
+        moment = value
+    elif isinstance(value, int | float) or (isinstance(value, str) and re.fullmatch(r"-?\d{9,}", value.strip())):
+        return _epoch(value, 1000)
+    else:
+        try:
+            moment = datetime.fromisoformat(_str(value).strip())
+        except ValueError:
+            raise Invalid(f"'{masked(_str(value))}' is not a date and time") from None
+    if moment.tzinfo is None:
+        raise Invalid("a date and time without a zone")
+    return cut(moment)
+
+
+def _whole_seconds(value: Any) -> datetime:
+    return read_datetime(value).replace(microsecond=0)
+
+
+def _iso(value: Any, precision: str) -> str:
+    return read_datetime(value).astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
+
+
+def _epoch(value: Any, unit: int) -> datetime:
+    try:
+        return cut(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=int(Decimal(str(value)) * 1000 / unit)))
+    except (InvalidOperation, OverflowError, ValueError):
+        raise Invalid(f"'{masked(_str(value))}' is not a time") from None
+
+
+def read_date(value: Any) -> date:
+    """`YYYY-MM-DD`, or epoch milliseconds at midnight UTC."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).date()
+    if isinstance(value, date):
+        return value
+    text = _str(value).strip()
+    if re.fullmatch(r"-?\d{7,}", text):
+        return _epoch(text, 1000).date()
+    try:
+        return date.fromisoformat(text[:10])
+    except ValueError:
+        raise Invalid(f"'{masked(text)}' is not a date") from None
+
+
+def _date(value: Any) -> date:
+    return read_date(value)
+
+
+def _formatted(name: str, form: str, zone: str | None) -> Codec:
+    tz = ZoneInfo(zone) if zone else UTC
+
+    def reading(value: Any) -> datetime:
+        try:
+            moment = datetime.strptime(_str(value).strip(), form)
+        except ValueError:
+            raise Invalid(f"'{masked(_str(value))}' is not a time of the form {form}") from None
+        return cut(moment if moment.tzinfo else moment.replace(tzinfo=tz))
+
+    return Codec(name, reading, lambda v: read_datetime(v).astimezone(tz).strftime(form), "datetime")
+
+
+def _lookup(name: str, which: str, context: Context) -> Codec:
+    table = {str(k): str(v) for k, v in ((context.facts or {}).get(which) or {}).items()}
+    ids = {v.casefold(): k for k, v in sorted(table.items(), reverse=True)}
+
+    def reading(value: Any) -> str:
+        found = table.get(_str(value))
+        if found is None:
+            raise Invalid(f"{which} of this account have no id {_str(value)}")
+        return found.casefold() if which == "owners" else found
+
+    def writing(value: Any) -> str:
+        found = ids.get(str(value).casefold())
+        if found is None:
+            raise Invalid(f"'{masked(str(value))}' is not among the {which} of this account")
+        return found
+
+    return Codec(name, reading, writing)
+
+
+def _bool(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    text = _str(value).strip().casefold()
+    if text in ("true", "yes", "1"):
+        return True
+    if text in ("false", "no", "0"):
+        return False
+    raise Invalid(f"'{masked(text)}' is neither true nor false")
+
+
+def _decimal(value: Any) -> Decimal:
+    try:
+        number = Decimal(_str(value).strip())
+    except InvalidOperation:
+        raise Invalid(f"'{masked(_str(value))}' is not a number") from None
+    if not number.is_finite():
+        raise Invalid("not a finite number")
+    return number
+
+
+def _int(value: Any) -> int:
+    number = _decimal(value)
+    if number != number.to_integral_value():
+        raise Invalid("not a whole number")
+    return int(number)
+
+
+def _number(value: Any) -> int | float:
+    number = _decimal(value)
+    return int(number) if number == number.to_integral_value() else float(number)

@@ -1,0 +1,63 @@
+"""What one run works with: the ledger, the clock, the run's number, and who is told how it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+
+from stagebridge.clock import Clock
+from stagebridge.ledger import schema as t
+from stagebridge.ledger.book import Book
+from stagebridge.ledger.store import Ledger
+from stagebridge.sync.side import ms
+
+Progress = Callable[[str, str, int], None]
+"""Told (connection, step, count) as a run goes on."""
+
+
+class Desk:
+    """`version` rises with every transaction; a read notes it, and what was applied since is newer than the read."""
+
+    def __init__(self, ledger: Ledger, clock: Clock, progress: Progress | None = None) -> None:
+        self.ledger = ledger
+        self.clock = clock
+        self.run_id: int | None = None
+        self._progress = progress
+        with ledger.begin() as tx:
+            self.version = int(tx.scalar(sa.select(sa.func.max(t.link.c.version))) or 0)
+
+    @property
+    def now(self) -> int:
+        return ms(self.clock.now()) or 0
+
+    @contextmanager
+    def book(self) -> Iterator[Book]:
+        """One transaction; everything in the book is written at its end."""
+        with self.ledger.begin() as tx:
+            book = Book(tx, now=self.now, version=self.version + 1, run_id=self.run_id)
+            yield book
+            book.flush()
+        self.version += 1
+
+    def tick(self, connection: str, step: str, count: int) -> None:
+        if self._progress is not None:
+            self._progress(connection, step, count)
+
+    # --- runs --------------------------------------------------------------------------------------------------
+
+    def start(self, command: str) -> None:
+        with self.ledger.begin() as tx:
+            row = sa.insert(t.run).values(command=command, started=self.now, state="running", counts="{}")
+            self.run_id = tx.execute(row.returning(t.run.c.id)).scalar_one()
+
+    def finish(self, state: str, counts: dict[str, Any], error: str | None = None) -> None:
+        with self.ledger.begin() as tx:
+            tx.execute(
+                sa.update(t.run)
+                .where(t.run.c.id == self.run_id)
+                .values(finished=self.now, state=state, counts=orjson.dumps(counts).decode(), error=error)
+            )

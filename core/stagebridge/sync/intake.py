@@ -1,0 +1,233 @@
+"""Records in: from a page, a fetch or an answer to the ledger, in one transaction each.
+
+What a read shows is only applied if nothing newer has been applied since the read began (rule S4); otherwise, and for
+everything that needs a look at a second record, the ids come back to be fetched.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import orjson
+import sqlalchemy as sa
+
+from stagebridge.config import ContactsConfig
+from stagebridge.connector import Record
+from stagebridge.ledger import schema as t
+from stagebridge.ledger.book import Book
+from stagebridge.ledger.rows import LinkRow
+from stagebridge.mapping import View
+from stagebridge.sync.debts import Debts
+from stagebridge.sync.identify import Contested, Identifier, emails_of
+from stagebridge.sync.merge import Merger
+from stagebridge.sync.side import Side, ms
+
+
+@dataclass(slots=True)
+class Taken:
+    """What became of some records. `fetch` maps an object to ids that must be fetched and applied again; `beside` are
+    those whose fetch settles a contested identity."""
+
+    matched: Counter[str] = field(default_factory=Counter)
+    problems: Counter[str] = field(default_factory=Counter)
+    fetch: dict[str, set[str]] = field(default_factory=dict)
+    beside: dict[str, set[str]] = field(default_factory=dict)
+
+    def again(self, object: str, *ids: str, beside: bool = False) -> None:
+        (self.beside if beside else self.fetch).setdefault(object, set()).update(ids)
+
+
+class Intake:
+    def __init__(self, debts: Debts, merger: Merger, identifier: Identifier, config: ContactsConfig) -> None:
+        self.debts = debts
+        self.merger = merger
+        self.identifier = identifier
+        self.config = config
+
+    def take(
+        self,
+        book: Book,
+        side: Side,
+        records: Sequence[Record],
+        *,
+        noted: int,
+        baseline: bool,
+        settled: bool = False,
+    ) -> Taken:
+        """Apply records that were read when the ledger stood at version `noted`."""
+        taken = Taken()
+        by_object: dict[str, list[Record]] = {}
+        for record in records:
+            by_object.setdefault(record.object, []).append(record)
+        for object, some in by_object.items():
+            self._take_object(book, side, object, some, noted, baseline, settled, taken)
+        self.count_debts(book)
+        return taken
+
+    def count_debts(self, book: Book) -> None:
+        ids = sorted(book.touched)
+        book.load_outbox(ids)
+        self.debts.settle(book, ids)
+        book.touched.clear()
+
+    # --- one object's records ----------------------------------------------------------------------------------
+
+    def _take_object(
+        self, book: Book, side: Side, object: str, records: list[Record], noted: int, baseline: bool, settled: bool,
+        taken: Taken,
+    ) -> None:  # fmt: skip
+        known = book.fingerprints(side.name, object, [r.id for r in records])
+        prints = {r.id: fingerprint(r, side.mapping.hash) for r in records}
+        news = [r for r in records if r.id not in known or known[r.id][0] != prints[r.id]]
+        stale = [r for r in news if r.id in known and known[r.id][1] > noted]
+        taken.again(object, *(r.id for r in stale))
+        held_back = {r.id for r in stale}
+        news = [r for r in news if r.id not in held_back]
+        suppressed = self._suppressed(book, side, object, news)
+        news = [r for r in news if r.id not in suppressed]
+        book.load_links(side.name, object, [r.id for r in news])
+        views = {r.id: self._read(side, r, taken) for r in news if not r.deleted}
+        self.identifier.preload(book, [v for i, v in views.items() if (side.name, object, i) not in book.remotes])
+        book.load_outbox({x.contact_id for r in news if (x := book.remotes.get((side.name, object, r.id))) is not None})
+        for record in news:
+            link = book.remotes.get((side.name, object, record.id))
+            if link is not None and self._in_flight(book, link):
+                mark_hint(book, side, object, record.id)
+                continue
+            if record.deleted:
+                self._deleted(book, side, record, link)
+            else:
+                link = self._one(book, side, record, views[record.id], link, baseline, settled, taken)
+            if link is not None:
+                link.fingerprint, link.version, link.dirty = prints[record.id], book.version, True
+
+    def _one(
+        self, book: Book, side: Side, record: Record, view: View, link: LinkRow | None, baseline: bool, settled: bool,
+        taken: Taken,
+    ) -> LinkRow | None:  # fmt: skip
+        if link is None:
+            answer = self.identifier.link(book, side, record, view, settled=settled)
+            if isinstance(answer, Contested):
+                taken.again(record.object, record.id, answer.link.remote_id, beside=True)
+                return None
+            link, how = answer
+            taken.matched[how] += 1
+        elif link.state == "gone":
+            self._revived(book, side, link)
+        elif link.state == "alias":
+            link.state = "dup"
+            book.open_conflict("unmerged", book.contacts[link.contact_id], link)
+        if link.state == "live":
+            self.observe(book, side, link, record, view, baseline=baseline)
+        return link
+
+    def observe(self, book: Book, side: Side, link: LinkRow, record: Record, view: View, *, baseline: bool) -> None:
+        """Merge a record into its link's contact, if this side's word counts."""
+        at = self.change_time(side, record, book.now)
+        certain = {p: stamp for p, when in record.changed_at.items() if (stamp := ms(when)) is not None}
+        if side.merges:
+            self.merger.observe(book, side, link, view, at=at, certain=certain, baseline=baseline)
+        else:
+            link.seen.update(view)
+            link.sent.update(view)
+            link.mapping, link.version, link.dirty = side.mapping.hash, book.version, True
+            book.touched.add(link.contact_id)
+        contact = book.contacts[link.contact_id]
+        for email in emails_of(view)[:1]:
+            others = [c for c in book.holders("email", email) if c is not contact]
+            if others:
+                book.open_conflict("shared_email", contact, link, "email", others=[c.key for c in others])
+
+    @staticmethod
+    def change_time(side: Side, record: Record, now: int) -> int:
+        """When the record was changed, on our clock."""
+        stamp = ms(record.modified_at)
+        return now if stamp is None else stamp - int(side.connector.skew * 1000)
+
+    def _read(self, side: Side, record: Record, taken: Taken) -> View:
+        view = side.mapping.read(record.data, record.object)
+        taken.problems.update(view.problems.keys())
+        return view
+
+    # --- deleted, merged, erased -------------------------------------------------------------------------------
+
+    def _deleted(self, book: Book, side: Side, record: Record, link: LinkRow | None) -> None:
+        if link is None or link.state in ("gone", "alias"):
+            return
+        contact = book.contacts[link.contact_id]
+        book.touched.add(contact.id)
+        link.dirty = True
+        if record.merged_into is None:
+            link.state = "gone"
+            return
+        object, _, remote_id = record.merged_into.rpartition(":")
+        object = object or record.object
+        book.load_links(side.name, object, [remote_id])
+        survivor = book.remotes.get((side.name, object, remote_id))
+        link.state = "alias"
+        if survivor is None:
+            # it stands for the same person and the same values until it has been fetched
+            survivor = book.new_link(contact, side.name, object, remote_id, "live")
+            if object == record.object:
+                survivor.seen, survivor.sent = dict(link.seen), dict(link.sent)
+                survivor.mapping, survivor.saw_row = link.mapping, link.saw_row
+            self.merger.one_live_link(book, contact, keep=survivor)
+        elif book.contacts[survivor.contact_id] is not contact:
+            book.load_outbox([survivor.contact_id, contact.id])
+            self.merger.join(book, book.contacts[survivor.contact_id], contact, "merged there")
+        mark_hint(book, side, object, remote_id)
+
+    def _revived(self, book: Book, side: Side, link: LinkRow) -> None:
+        """Restored from the recycle bin: the same record again, unless another has taken its place."""
+        contact = book.contacts[link.contact_id]
+        taken = book.live_link(contact, side.name, link.object)
+        link.state, link.dirty = ("dup" if taken else "live"), True
+        book.touched.add(contact.id)
+        if taken:
+            book.open_conflict("duplicate", contact, link, of=taken.remote_id, by="restored")
+
+    @staticmethod
+    def _in_flight(book: Book, link: LinkRow) -> bool:
+        row = book.outbox.get((link.connection, link.object, link.contact_id))
+        return row is not None and row.state == "sending"
+
+    def _suppressed(self, book: Book, side: Side, object: str, records: Iterable[Record]) -> set[str]:
+        """Records of people who were erased: their ids, and their addresses on records older than the erasure (D2)."""
+        if not book.tx.scalar(sa.select(sa.func.count()).select_from(t.suppression)):
+            return set()
+        out = set()
+        for record in records:
+            c = t.suppression.c
+            view = side.mapping.read(record.data, object) if not record.deleted else {}
+            created = ms(view.get("created_at"))
+            query = sa.select(c.at).where(c.connection == side.name, c.object == object, c.remote_id == record.id)
+            if book.tx.scalar(query) is not None:
+                out.add(record.id)
+                continue
+            hashes = [hash_email(e) for e in emails_of(view)] if isinstance(view, View) else []
+            erased = book.tx.scalar(sa.select(sa.func.max(c.at)).where(c.email_hash.in_(hashes))) if hashes else None
+            if erased is not None and (created is None or created <= erased):
+                out.add(record.id)
+        return out
+
+
+def fingerprint(record: Record, mapping: str) -> str:
+    """Of the raw record and the mapping that reads it: equal means that nothing needs a second look."""
+    raw = orjson.dumps(record.data, option=orjson.OPT_SORT_KEYS, default=str)
+    tail = f"{mapping}|{record.deleted}|{record.merged_into}".encode()
+    return hashlib.blake2b(raw + tail, digest_size=12).hexdigest()
+
+
+def hash_email(email: str) -> str:
+    return hashlib.sha256(email.casefold().encode()).hexdigest()
+
+
+def mark_hint(book: Book, side: Side, object: str, remote_id: str) -> None:
+    """Note that this record is to be fetched; marks go only in the transaction that applies the fetch (S4, S9)."""
+    c = t.hint.c
+    where = (c.connection == side.name) & (c.object == object) & (c.remote_id == remote_id)
+    if book.tx.scalar(sa.select(c.at).where(where)) is None:
+        book.tx.execute(sa.insert(t.hint).values(connection=side.name, object=object, remote_id=remote_id, at=book.now))

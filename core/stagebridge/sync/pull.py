@@ -1,0 +1,142 @@
+"""Reading one side: hints first, then what changed since the cursor, page by page.
+
+Pull, identify and merge of one page, with its cursor, are one transaction (rule S1): a run that is killed goes on
+after the last page that it finished.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import orjson
+import sqlalchemy as sa
+
+from stagebridge.connector import Record
+from stagebridge.ledger import schema as t
+from stagebridge.ledger.book import Book
+from stagebridge.sync.desk import Desk
+from stagebridge.sync.intake import Intake, Taken
+from stagebridge.sync.side import Side, ms
+
+
+@dataclass(slots=True)
+class PullReport:
+    records: int = 0
+    pages: int = 0
+    matched: Counter[str] = field(default_factory=Counter)
+    problems: Counter[str] = field(default_factory=Counter)
+
+    def add(self, taken: Taken) -> None:
+        self.matched.update(taken.matched)
+        self.problems.update(taken.problems)
+
+
+class Puller:
+    def __init__(self, desk: Desk, intake: Intake) -> None:
+        self.desk = desk
+        self.intake = intake
+
+    def pull(self, side: Side, report: PullReport, *, full: bool = False) -> None:
+        """Bring in everything that this side has to say. Raises what its connector raises; what was read stays."""
+        self._hints(side, report)
+        for object in side.objects:
+            self._object(side, object, report, full)
+
+    def covered(self, tx: sa.Connection, side: Side) -> int:
+        """Every change there before this instant (ms, our clock) is in; -1 before the first full pass."""
+        c = t.cursor.c
+        rows = tx.execute(sa.select(c.object, c.covered).where(c.connection == side.name)).all()
+        by_object = {r.object: r.covered for r in rows}
+        return min((by_object.get(o) or -1 for o in side.objects), default=-1)
+
+    def _object(self, side: Side, object: str, report: PullReport, full: bool) -> None:
+        with self.desk.ledger.begin() as tx:
+            c = t.cursor.c
+            row = tx.execute(sa.select(t.cursor).where(c.connection == side.name, c.object == object)).one_or_none()
+        current = row is not None and row.mapping == side.mapping.hash
+        since = orjson.loads(row.state) if row is not None and current and not full else None
+        complete = row is not None and bool(row.complete)
+        covered = row.covered if row is not None else None
+        pages = iter(side.connector.read(object, since))
+        while True:
+            noted = self.desk.version
+            page = next(pages, None)
+            if page is None:
+                return
+            with self.desk.book() as book:
+                taken = self.intake.take(book, side, page.records, noted=noted, baseline=not complete)
+                if page.covered is not None:
+                    covered = max(covered or -1, ms(page.covered) or -1)
+                self._save(book, side, object, page.cursor, covered, complete or page.covered is not None)
+            report.records += len(page.records)
+            report.pages += 1
+            report.add(taken)
+            self._again(side, taken, report, baseline=not complete)
+            self.desk.tick(side.name, "read", report.records)
+
+    def _save(
+        self, book: Book, side: Side, object: str, state: dict[str, object], covered: int | None, complete: bool
+    ) -> None:
+        c = t.cursor.c
+        book.tx.execute(sa.delete(t.cursor).where(c.connection == side.name, c.object == object))
+        book.tx.execute(
+            sa.insert(t.cursor).values(
+                connection=side.name, object=object, state=orjson.dumps(state).decode(), mapping=side.mapping.hash,
+                covered=covered, complete=complete,
+            )
+        )  # fmt: skip
+
+    def _hints(self, side: Side, report: PullReport) -> None:
+        with self.desk.ledger.begin() as tx:
+            c = t.hint.c
+            rows = tx.execute(sa.select(c.object, c.remote_id).where(c.connection == side.name)).all()
+        by_object: dict[str, list[str]] = {}
+        for r in rows:
+            by_object.setdefault(r.object, []).append(r.remote_id)
+        for object, ids in by_object.items():
+            self.fetch(side, object, ids, report, baseline=False, drop_hints=True)
+
+    def fetch(
+        self, side: Side, object: str, ids: Sequence[str], report: PullReport, *, baseline: bool,
+        settled: bool = False, drop_hints: bool = False,
+    ) -> None:  # fmt: skip
+        """Fetch records by id and apply them."""
+        for start in range(0, len(ids), side.batch):
+            some = list(ids[start : start + side.batch])
+            noted = self.desk.version
+            records = as_asked(object, some, side.connector.fetch(object, some))
+            with self.desk.book() as book:
+                if drop_hints:  # before the records are taken: one that is in flight is marked again
+                    c = t.hint.c
+                    gone = (c.connection == side.name) & (c.object == object) & c.remote_id.in_(some)
+                    book.tx.execute(sa.delete(t.hint).where(gone))
+                taken = self.intake.take(book, side, records, noted=noted, baseline=baseline, settled=settled)
+            report.add(taken)
+            if not settled:
+                self._again(side, taken, report, baseline=baseline)
+
+    def _again(self, side: Side, taken: Taken, report: PullReport, *, baseline: bool) -> None:
+        for object, ids in taken.fetch.items():
+            self.fetch(side, object, sorted(ids), report, baseline=baseline)
+        for object, ids in taken.beside.items():
+            # the one that is linked comes first: it may have let go of the address
+            with self.desk.ledger.begin() as tx:
+                known = Book(tx, now=0, version=0).fingerprints(side.name, object, sorted(ids))
+            ordered = sorted(ids, key=lambda i: (i not in known, len(i), i))
+            self.fetch(side, object, ordered, report, baseline=baseline, settled=True)
+
+
+def as_asked(object: str, ids: Iterable[str], found: dict[str, Record]) -> list[Record]:
+    """Every id asked for, answered: by its record, by a deletion, or by a merge and the record it went into."""
+    out: list[Record] = []
+    for asked in ids:
+        record = found.get(asked)
+        if record is None:
+            out.append(Record(object, asked, deleted=True))
+        elif record.id != asked:
+            out += [Record(object, asked, deleted=True, merged_into=record.id), record]
+        else:
+            out.append(record)
+    return out
