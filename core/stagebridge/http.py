@@ -27,7 +27,7 @@ from requests.adapters import HTTPAdapter
 
 from stagebridge.clock import Clock, SystemClock
 from stagebridge.connector import Rate
-from stagebridge.errors import BudgetExhausted, NoAnswer, PlatformDown, StagebridgeError
+from stagebridge.errors import AuthError, BudgetExhausted, NoAnswer, PlatformDown, StagebridgeError
 
 log = logging.getLogger("stagebridge.http")
 
@@ -36,11 +36,11 @@ USER_AGENT = "stagebridge/0.1.0 (+https://github.com/stagebridge/stagebridge)"
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """`headers` are looked up in any case."""
+    """`headers` are looked up in any case. The repr shows neither: they hold people and cookies."""
 
     status: int
-    headers: Mapping[str, str]
-    content: bytes
+    headers: Mapping[str, str] = field(repr=False)
+    content: bytes = field(repr=False)
 
     def json(self) -> Any:
         """The body; None where it is empty. Raises `orjson.JSONDecodeError` (a ValueError) for anything else."""
@@ -98,13 +98,20 @@ def judge_by_status(response: Response) -> Verdict:
 
 def retry_after(response: Response) -> float | None:
     """Seconds from `Retry-After`, given as seconds or as a date; None if absent or unreadable."""
-    text = response.headers.get("retry-after", "")
-    if text.strip().isdigit():
+    text = response.headers.get("retry-after", "").strip()
+    if text.isdigit():
         return float(text)
+    # measured against the answer's own Date: neither our clock nor its error comes into it
+    until, now = _date(text), _date(response.headers.get("date")) or datetime.now(UTC)
+    return None if until is None else max(0.0, (until - now).total_seconds())
+
+
+def _date(text: str | None) -> datetime | None:
     try:
-        return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
+        found = parsedate_to_datetime(text or "")
     except (TypeError, ValueError):
         return None
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +132,7 @@ class Budget:
 
     def __init__(self, rates: Sequence[Rate], clock: Clock, share: float = 1.0) -> None:
         self._windows = [(max(1, int(r.calls * share)), timedelta(seconds=r.per), deque[datetime]()) for r in rates]
+        self._share = share
         self._clock = clock
         self._lock = threading.Lock()
         self._closed_until: datetime | None = None
@@ -140,6 +148,14 @@ class Budget:
                         calls.append(now)
                     return
             self._clock.sleep(wait)
+
+    def allow(self, calls: int, per: float) -> None:
+        """The platform says that its limit over `per` seconds is `calls`: from now on that counts."""
+        with self._lock:
+            self._windows = [
+                (max(1, int(calls * self._share)) if w[1].total_seconds() == per else w[0], *w[1:])
+                for w in self._windows
+            ]
 
     def pause(self, seconds: float) -> None:
         """Let nothing through for `seconds`: the platform said so."""
@@ -161,6 +177,55 @@ class Budget:
         return wait
 
 
+class Login:
+    """Credentials that expire, as an `Auth`: logs in when they are first needed, shortly before they run out and when
+    they were refused.
+
+    One caller logs in while the others wait for its result, or for its refusal: wrong credentials are not tried again
+    within a minute, however many threads ask. `log_in` returns the headers and for how many seconds they hold (None:
+    until refused).
+    """
+
+    EARLY = 60.0
+    REMEMBERED = 60.0
+
+    def __init__(self, log_in: Callable[[], tuple[Mapping[str, str], float | None]], clock: Clock) -> None:
+        self._log_in = log_in
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._held: Mapping[str, str] | None = None
+        self._until: datetime | None = None
+        self._refused: tuple[AuthError, datetime] | None = None
+
+    def __repr__(self) -> str:
+        return "Login(…)"
+
+    def headers(self) -> Mapping[str, str]:
+        with self._lock:
+            if self._held is None or (self._until is not None and self._clock.now() >= self._until):
+                self._new()
+            return self._held or {}
+
+    def renew(self, refused: Mapping[str, str]) -> None:
+        with self._lock:
+            if self._held is None or dict(self._held) == dict(refused):
+                self._new()
+
+    def _new(self) -> None:
+        now = self._clock.now()
+        if self._refused is not None and now < self._refused[1]:
+            raise self._refused[0]
+        try:
+            self._held, lasts = self._log_in()
+        except AuthError as error:
+            self._refused = (error, now + timedelta(seconds=self.REMEMBERED))
+            raise
+        # a login that lasts less than two margins would be renewed before every request
+        early = None if lasts is None else max(lasts - self.EARLY, lasts / 2)
+        self._until = None if early is None else now + timedelta(seconds=early)
+        self._refused = None
+
+
 class _Again(Exception):
     def __init__(self, verdict: Again | Lost) -> None:
         self.verdict = verdict
@@ -171,7 +236,7 @@ class Client:
     """`windows` names a budget per endpoint class; `skew` is the platform's clock minus ours, learnt from `Date`."""
 
     base_url: str
-    auth: Auth | None = None
+    auth: Auth | None = field(default=None, repr=False)
     clock: Clock = field(default_factory=SystemClock)
     judge: Judge = judge_by_status
     windows: Mapping[str, Sequence[Rate]] = field(default_factory=dict)
@@ -220,7 +285,7 @@ class Client:
             nonlocal renewed
             while True:
                 credentials = self.auth.headers() if self.auth and auth else {}
-                response = self._send(method, path, params, body, {**extra, **credentials}, endpoint, effect)
+                response = self._send(method, path, params, body, extra, credentials, endpoint, effect)
                 verdict = (judge or self.judge)(response)
                 if isinstance(verdict, Renew):
                     if renewed or self.auth is None:
@@ -231,7 +296,7 @@ class Client:
                 if isinstance(verdict, Again) and verdict.after and endpoint in self.budgets:
                     self.budgets[endpoint].pause(verdict.after)
                 if isinstance(verdict, Lost) and effect:
-                    raise NoAnswer(f"{method} {path}: {verdict.reason}")
+                    raise NoAnswer(f"{method} {_shown(path)}: {verdict.reason}")
                 if isinstance(verdict, Again | Lost):
                     raise _Again(verdict)
                 return response
@@ -256,7 +321,7 @@ class Client:
             return retrying(attempt)
         except _Again as failure:
             raise PlatformDown(
-                f"{urlsplit(self.base_url).netloc} gave no usable answer to {method} {path} in "
+                f"{urlsplit(self.base_url).netloc} gave no usable answer to {method} {_shown(path)} in "
                 f"{self.policy.attempts} attempts ({failure.verdict.reason})",
                 hint="Nothing is lost: run the same command again later.",
             ) from None
@@ -268,42 +333,44 @@ class Client:
         params: Mapping[str, Any] | None,
         body: Any,
         headers: Mapping[str, str],
+        credentials: Mapping[str, str],
         endpoint: str,
         effect: bool,
     ) -> Response:
+        url = path if path.startswith(("http://", "https://")) else urljoin(self.base_url + "/", path.lstrip("/"))
+        if credentials and urlsplit(url)[:2] != urlsplit(self.base_url)[:2]:
+            raise ValueError(f"credentials of {self.base_url} are not sent to {urlsplit(url).netloc}")
         if endpoint in self.budgets:
             self.budgets[endpoint].acquire()
-        url = path if path.startswith(("http://", "https://")) else urljoin(self.base_url + "/", path.lstrip("/"))
         self.sent += 1
         try:
             raw = self.session.request(
-                method, url, params=params, data=body, headers=dict(headers),
+                method, url, params=params, data=body, headers={**headers, **credentials},
                 timeout=(5, self.timeout), allow_redirects=False,
             )  # fmt: skip
             content = raw.content
         except requests.exceptions.ConnectTimeout as error:
             raise _Again(Again(None, "no connection in time")) from error
-        except (requests.exceptions.ReadTimeout, requests.exceptions.ChunkedEncodingError) as error:
+        except _CUT_SHORT as error:
             raise self._lost(method, path, effect, type(error).__name__) from error
         except requests.exceptions.ConnectionError as error:
             if "NewConnectionError" in repr(error) or "Failed to resolve" in str(error):
                 raise _Again(Again(None, "cannot connect")) from error
             raise self._lost(method, path, effect, "connection lost") from error
         except requests.exceptions.RequestException as error:
-            raise PlatformDown(f"{method} {path}: {type(error).__name__}") from error
+            raise PlatformDown(f"{method} {_shown(path)}: {type(error).__name__}") from error
         self._learn_time(raw.headers.get("Date"))
-        log.debug("%s %s -> %s", method, urlsplit(url).path, raw.status_code)
+        log.debug("%s %s -> %s", method, _shown(path), raw.status_code)
         return Response(raw.status_code, raw.headers, content)
 
     def _lost(self, method: str, path: str, effect: bool, reason: str) -> Exception:
         if effect:
-            return NoAnswer(f"{method} {urlsplit(path).path}: {reason}")
+            return NoAnswer(f"{method} {_shown(path)}: {reason}")
         return _Again(Lost(reason))
 
     def _learn_time(self, date: str | None) -> None:
-        try:
-            theirs = parsedate_to_datetime(date or "")
-        except (TypeError, ValueError):
+        theirs = _date(date)
+        if theirs is None:
             return
         off = (theirs - self.clock.now()).total_seconds()
         self.skew = off if abs(off) > 2 else 0.0  # the header has whole seconds
@@ -312,7 +379,17 @@ class Client:
         self.session.close()
 
 
+_CUT_SHORT = (
+    requests.exceptions.ReadTimeout, requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError
+)  # fmt: skip
+
+
+def _shown(path: str) -> str:
+    """A path as logs and messages may have it: no query, no segment that is somebody's address."""
+    return "/".join("…" if "@" in part or "%40" in part else part for part in urlsplit(path).path.split("/"))
+
+
 __all__ = [
-    "Again", "Auth", "Budget", "BudgetExhausted", "Client", "Judge", "Lost", "NoAnswer", "PlatformDown",
+    "Again", "Auth", "Budget", "BudgetExhausted", "Client", "Judge", "Login", "Lost", "NoAnswer", "PlatformDown",
     "Rate", "Renew", "Response", "RetryPolicy", "Verdict", "judge_by_status", "retry_after",
 ]  # fmt: skip
