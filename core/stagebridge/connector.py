@@ -264,6 +264,11 @@ class Connector(ABC):
         self.settings = settings if settings is not None else self.Settings(**values)
         self.clock: Clock = clock or SystemClock()
 
+    @property
+    def default_mapping(self) -> str:
+        """The shipped mapping for a connection with these settings."""
+        return self.platform
+
     def use(self, mapping: FieldMapping) -> None:
         """Ask the platform for the fields of this mapping, and write new records under its external id."""
         self.mapping = mapping

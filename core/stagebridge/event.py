@@ -16,7 +16,33 @@ NAMESPACE = UUID("6f0c1d0e-8a1f-5d7b-9c55-0d5f7a3b1e42")
 """Of every id that is derived. Never change it: the ids are stable for ever."""
 
 NAMES = frozenset(
-    ["Lead", "LeadQualified", "Contact", "Schedule", "AddToCart", "InitiateCheckout", "AddPaymentInfo", "Purchase", "Subscribe", "StartTrial", "CompleteRegistration", "SubmitApplication", "ViewContent", "Search", "CartAbandoned", "OrderCancelled", "Refunded", "Review", "Referral", "SurveyCompleted", "TicketCreated", "TicketSolved", "MessageReceived", "MessageReplied", "StageChanged"]
+    [
+        "Lead",
+        "LeadQualified",
+        "Contact",
+        "Schedule",
+        "AddToCart",
+        "InitiateCheckout",
+        "AddPaymentInfo",
+        "Purchase",
+        "Subscribe",
+        "StartTrial",
+        "CompleteRegistration",
+        "SubmitApplication",
+        "ViewContent",
+        "Search",
+        "CartAbandoned",
+        "OrderCancelled",
+        "Refunded",
+        "Review",
+        "Referral",
+        "SurveyCompleted",
+        "TicketCreated",
+        "TicketSolved",
+        "MessageReceived",
+        "MessageReplied",
+        "StageChanged",
+    ]
 )
 """The canonical names; any other name is a custom event."""
 

@@ -39,7 +39,27 @@ class Context:
 
 
 PLAIN = frozenset(
-    ["text", "email", "phone", "country", "country_name", "language", "timezone", "url", "date", "datetime", "datetime_s", "epoch_s", "epoch_ms", "bool", "int", "number", "decimal", "cents", "raw"]
+    [
+        "text",
+        "email",
+        "phone",
+        "country",
+        "country_name",
+        "language",
+        "timezone",
+        "url",
+        "date",
+        "datetime",
+        "datetime_s",
+        "epoch_s",
+        "epoch_ms",
+        "bool",
+        "int",
+        "number",
+        "decimal",
+        "cents",
+        "raw",
+    ]
 )
 STEPS = frozenset(["lower", "upper", "digits", "letters", "compact", "int", "sha256"])
 

@@ -100,7 +100,12 @@ class Kit:
     """One stand-in's surroundings: clock, switches, chance, faults, log."""
 
     def __init__(
-        self, switches: Mapping[str, Any], known: Mapping[str, Switch], clock: Clock | None, seed: int, faults: tuple[str, ...]
+        self,
+        switches: Mapping[str, Any],
+        known: Mapping[str, Switch],
+        clock: Clock | None,
+        seed: int,
+        faults: tuple[str, ...],
     ) -> None:
         for name in switches:
             if name not in known:

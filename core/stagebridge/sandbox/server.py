@@ -192,7 +192,9 @@ class Sandbox:
         self.url = f"http://127.0.0.1:{port}"
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._server.should_exit = self._server.force_exit = True
         if self._thread is not None:
             self._thread.join(timeout=5)
@@ -229,10 +231,18 @@ class Sandbox:
         self._side("POST", "fault", {"kind": "none"})
 
 
-def serve(platform: str, *, host: str = "127.0.0.1", port: int = 8000, switches: Mapping[str, Any] | None = None) -> None:
+def serve(
+    platform: str, *, host: str = "127.0.0.1", port: int = 8000, switches: Mapping[str, Any] | None = None
+) -> None:
     """Run a stand-in in the foreground, on the machine's clock, until it is interrupted."""
     made = _platform(platform)
     kit = Kit(switches or {}, made.switches, None, 1, made.faults)
     uvicorn.run(
-        App(made(kit)), host=host, port=port, log_level="warning", date_header=False, server_header=False, lifespan="off"
+        App(made(kit)),
+        host=host,
+        port=port,
+        log_level="warning",
+        date_header=False,
+        server_header=False,
+        lifespan="off",
     )

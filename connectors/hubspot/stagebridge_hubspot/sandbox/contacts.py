@@ -30,7 +30,9 @@ class Contacts:
 
     def error(self, status: int, category: str, message: str, **more: Any) -> Answer:
         correlation = str(UUID(int=self.kit.random.getrandbits(128)))
-        return Answer(status, {"status": "error", "message": message, "correlationId": correlation, "category": category, **more})
+        return Answer(
+            status, {"status": "error", "message": message, "correlationId": correlation, "category": category, **more}
+        )
 
     def hidden(self) -> set[str]:
         return {str(f.values["field"]) for f in self.kit.standing("drop_field")}
@@ -39,7 +41,9 @@ class Contacts:
         props = contact.props if props is None else props
         hidden = self.hidden()
         wanted = [*DEFAULTS, *names] if names else list(DEFAULTS)
-        shown = {n: props.get(n) or None for n in dict.fromkeys(wanted) if n in self.store.properties and n not in hidden}
+        shown = {
+            n: props.get(n) or None for n in dict.fromkeys(wanted) if n in self.store.properties and n not in hidden
+        }
         out: dict[str, Any] = {
             "id": contact.id, "properties": shown, "createdAt": iso(contact.created),
             "updatedAt": props.get("lastmodifieddate") or iso(contact.updated), "archived": contact.archived_at is not None,
@@ -59,7 +63,12 @@ class Contacts:
 
     def batch_answer(self, results: list[Any], errors: list[Any], ok: int) -> Answer:
         self.kit.random.shuffle(results)
-        body: dict[str, Any] = {"status": "COMPLETE", "results": results, "startedAt": iso(self.now), "completedAt": iso(self.now)}
+        body: dict[str, Any] = {
+            "status": "COMPLETE",
+            "results": results,
+            "startedAt": iso(self.now),
+            "completedAt": iso(self.now),
+        }
         if errors:
             body |= {"numErrors": len(errors), "errors": errors}
         return Answer(207 if errors else ok, body)
@@ -123,7 +132,11 @@ class Contacts:
             return Answer(414, b"<html><body>414 Request-URI Too Large</body></html>", {"Content-Type": "text/html"})
         names = [n for n in call.query.get("properties", "").split(",") if n]
         after = int(call.query.get("after") or 0)
-        chosen = [c for c in self.store.contacts.values() if int(c.id) >= after and (c.archived_at is not None) == archived and c.into is None]
+        chosen = [
+            c
+            for c in self.store.contacts.values()
+            if int(c.id) >= after and (c.archived_at is not None) == archived and c.into is None
+        ]
         page = chosen[:limit]
         body: dict[str, Any] = {"results": [self.record(c, names) for c in page]}
         if len(chosen) > limit:
@@ -160,7 +173,10 @@ class Contacts:
 
     def merge(self, call: Call) -> Answer:
         data = call.json()
-        primary, other = self.store.get(str(data.get("primaryObjectId"))), self.store.get(str(data.get("objectIdToMerge")))
+        primary, other = (
+            self.store.get(str(data.get("primaryObjectId"))),
+            self.store.get(str(data.get("objectIdToMerge"))),
+        )
         if primary is None or other is None or primary is other:
             return self.error(400, "VALIDATION_ERROR", "both records of a merge must exist and differ")
         made = self.store.merge(primary, other, self.now, keep_id=bool(self.kit.switches["merge_keeps_id"]))
@@ -196,7 +212,11 @@ class Contacts:
         if not inputs:
             return self.error(400, "VALIDATION_ERROR", "Some required fields were not set: [inputs]")
         if len(inputs) > BATCH:
-            return self.error(400, "VALIDATION_ERROR", f"The maximum number of inputs supported in a batch request for property objects is {BATCH}")
+            return self.error(
+                400,
+                "VALIDATION_ERROR",
+                f"The maximum number of inputs supported in a batch request for property objects is {BATCH}",
+            )
         if verb in ("update", "upsert", "archive"):
             ids = [str(i.get("id", "")).lower() for i in inputs]
             twice = sorted({i for i in ids if ids.count(i) > 1})
@@ -286,24 +306,38 @@ class Contacts:
             results.append(record)
         return self.batch_answer(results, errors, 201 if verb == "create" else 200)
 
-    def _target(self, verb: str, i: dict[str, Any], props: dict[str, Any]) -> tuple[Contact | None, dict[str, Any] | None]:
+    def _target(
+        self, verb: str, i: dict[str, Any], props: dict[str, Any]
+    ) -> tuple[Contact | None, dict[str, Any] | None]:
         if wrong := self.problems(props):
             return None, self.invalid(wrong)
         found: Contact | None = None
         id_property = i.get("idProperty")
         if verb == "update":
             if id_property == "email":
-                return None, {"category": "VALIDATION_ERROR", "message": "Unable to perform update/upsert by non-unique 0-1 property", "errors": []}
+                return None, {
+                    "category": "VALIDATION_ERROR",
+                    "message": "Unable to perform update/upsert by non-unique 0-1 property",
+                    "errors": [],
+                }
             found = self.store.get(str(i.get("id")))
             if found is None:
                 return None, None
         elif verb == "upsert":
             if id_property not in ("email", *self.store.unique_names()):
-                return None, {"category": "VALIDATION_ERROR", "message": f"{id_property} is not a unique property", "errors": []}
+                return None, {
+                    "category": "VALIDATION_ERROR",
+                    "message": f"{id_property} is not a unique property",
+                    "errors": [],
+                }
             found = self.store.find(str(i.get("id")), id_property)
             props.setdefault(str(id_property), i.get("id"))
         if found is None and verb != "update" and not any(props.get(n) for n in ("email", "firstname", "lastname")):
-            return None, {"category": "VALIDATION_ERROR", "message": "one of email, firstname or lastname is required", "errors": []}
+            return None, {
+                "category": "VALIDATION_ERROR",
+                "message": "one of email, firstname or lastname is required",
+                "errors": [],
+            }
         other = self.clash(props, found)
         if other is not None:
             return None, {
@@ -329,12 +363,18 @@ class Contacts:
             return self.error(400, "VALIDATION_ERROR", "too many filters")
         if len(sorts) > 1:
             return self.error(400, "VALIDATION_ERROR", "only one sort is supported")
-        at = self.now - self.store.lag_ms - 1000 * sum(int(f.values.get("seconds", 0)) for f in self.kit.standing("index_lag"))
+        at = (
+            self.now
+            - self.store.lag_ms
+            - 1000 * sum(int(f.values.get("seconds", 0)) for f in self.kit.standing("index_lag"))
+        )
         hits = []
         try:
             for contact in self.store.contacts.values():
                 props = self.store.shown(contact, at)
-                if props is not None and (not groups or any(all(_fits(props, f) for f in g.get("filters", [])) for g in groups)):
+                if props is not None and (
+                    not groups or any(all(_fits(props, f) for f in g.get("filters", [])) for g in groups)
+                ):
                     hits.append((contact, props))
         except (ValueError, KeyError) as error:
             return self.error(400, "VALIDATION_ERROR", f"invalid filter: {error}")

@@ -30,5 +30,9 @@ def signed(account: HubSpotSandbox, url: str, ids: list[str], prop: str) -> dict
     source = b"POST" + url.encode() + body + stamp.encode()
     secret = str(account.kit.switches["client_secret"]).encode()
     signature = base64.b64encode(hmac.new(secret, source, hashlib.sha256).digest()).decode()
-    headers = {"x-hubspot-signature-v3": signature, "x-hubspot-request-timestamp": stamp, "content-type": "application/json"}
+    headers = {
+        "x-hubspot-signature-v3": signature,
+        "x-hubspot-request-timestamp": stamp,
+        "content-type": "application/json",
+    }
     return {"method": "POST", "url": url, "headers": headers, "body": body}

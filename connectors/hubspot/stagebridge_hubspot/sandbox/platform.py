@@ -56,7 +56,9 @@ class HubSpotSandbox(Platform):
     def reset(self) -> None:
         s = self.kit.switches
         stages = [(str(a), str(b)) for a, b in s["stages"]] if s["stages"] else STAGES
-        self.store = Store(stages, str(s["default_stage"] or ""), int(s["portal_id"]) * 1000 + 1, int(float(s["index_lag"]) * 1000))
+        self.store = Store(
+            stages, str(s["default_stage"] or ""), int(s["portal_id"]) * 1000 + 1, int(float(s["index_lag"]) * 1000)
+        )
         self.owners = {"401": "olga.owner@example.com", "402": "piet.owner@example.com"}
         self.definitions = [{"id": "99", "name": "Newsletter", "description": "News", "purpose": "Marketing",
                              "communicationMethod": "Email", "isActive": True, "isDefault": False, "isInternal": False}]  # fmt: skip
@@ -77,11 +79,18 @@ class HubSpotSandbox(Platform):
         for p in data.get("properties") or []:
             options = [(v, lb) for v, lb in (p.get("options") or {}).items()] or None
             self.store.properties[p["name"]] = definition(
-                p["name"], p.get("label", p["name"]), p.get("type", "string"), options=options, unique=bool(p.get("unique")), custom=True
+                p["name"],
+                p.get("label", p["name"]),
+                p.get("type", "string"),
+                options=options,
+                unique=bool(p.get("unique")),
+                custom=True,
             )
         ids = []
         for person in data.get("contacts") or []:
-            props = {k: str(v) for k, v in person.items() if k not in ("created_at", "updated_at", "id") and v is not None}
+            props = {
+                k: str(v) for k, v in person.items() if k not in ("created_at", "updated_at", "id") and v is not None
+            }
             created = int(_ms(person["created_at"])) if "created_at" in person else now
             made = self.store.create(props, int(_ms(person.get("updated_at"), now)), created=created, by_api=False)
             ids.append(made.id)
@@ -122,7 +131,11 @@ class HubSpotSandbox(Platform):
             if match is None:
                 continue
             rest = (match.groupdict().get("rest") or "").rstrip("/")
-            call.route = kind + re.sub(r"/(?!batch|search|merge|gdpr|groups|statuses|definitions|details|api|send|contacts-|unsub|read|write|create|up|arch|daily|private)[^/]+", "/{id}", rest)
+            call.route = kind + re.sub(
+                r"/(?!batch|search|merge|gdpr|groups|statuses|definitions|details|api|send|contacts-|unsub|read|write|create|up|arch|daily|private)[^/]+",
+                "/{id}",
+                rest,
+            )
             if kind == "token":
                 return self._token(call)
             refused = self._refuse(call, kind, rest)
@@ -251,14 +264,27 @@ class HubSpotSandbox(Platform):
             case ("POST", "/batch/create"):
                 made = [self._new_property(p) for p in call.json()["inputs"]]
                 wrong = next((m for m in made if m.status != 201), None)
-                return wrong or Answer(201, {"status": "COMPLETE", "results": [m.body for m in made], "startedAt": iso(c.now), "completedAt": iso(c.now)})
+                return wrong or Answer(
+                    201,
+                    {
+                        "status": "COMPLETE",
+                        "results": [m.body for m in made],
+                        "startedAt": iso(c.now),
+                        "completedAt": iso(c.now),
+                    },
+                )
             case ("GET", "/groups"):
                 return Answer(200, {"results": list(self.store.groups.values())})
             case ("POST", "/groups"):
                 data = call.json()
                 if data["name"] in self.store.groups:
                     return c.error(409, "CONFLICT", f"property group {data['name']} already exists")
-                group = {"name": data["name"], "label": data["label"], "displayOrder": data.get("displayOrder", 9), "archived": False}
+                group = {
+                    "name": data["name"],
+                    "label": data["label"],
+                    "displayOrder": data.get("displayOrder", 9),
+                    "archived": False,
+                }
                 self.store.groups[data["name"]] = group
                 return Answer(201, group)
         name = rest.removeprefix("/")
@@ -271,12 +297,21 @@ class HubSpotSandbox(Platform):
 
     def _new_property(self, data: dict[str, Any]) -> Answer:
         if any(not data.get(k) for k in ("name", "label", "type", "fieldType", "groupName")):
-            return self.contacts.error(400, "VALIDATION_ERROR", "name, label, type, fieldType and groupName are required")
+            return self.contacts.error(
+                400, "VALIDATION_ERROR", "name, label, type, fieldType and groupName are required"
+            )
         if data["name"] in self.store.properties:
             return self.contacts.error(409, "CONFLICT", f"A property named '{data['name']}' already exists.")
         if data["groupName"] not in self.store.groups:
             return self.contacts.error(400, "VALIDATION_ERROR", f"property group {data['groupName']} does not exist")
-        made = definition(data["name"], data["label"], data["type"], unique=bool(data.get("hasUniqueValue")), custom=True, group=data["groupName"])
+        made = definition(
+            data["name"],
+            data["label"],
+            data["type"],
+            unique=bool(data.get("hasUniqueValue")),
+            custom=True,
+            group=data["groupName"],
+        )
         made["options"] = data.get("options") or []
         made["fieldType"] = data["fieldType"]
         self.store.properties[data["name"]] = made
@@ -345,7 +380,15 @@ class HubSpotSandbox(Platform):
         if rest == "/statuses/batch/read":
             call.records = len(data["inputs"])
             results = [s for e in data["inputs"] for s in self._statuses(str(e).lower())]
-            return Answer(200, {"status": "COMPLETE", "results": results, "startedAt": iso(self.contacts.now), "completedAt": iso(self.contacts.now)})
+            return Answer(
+                200,
+                {
+                    "status": "COMPLETE",
+                    "results": results,
+                    "startedAt": iso(self.contacts.now),
+                    "completedAt": iso(self.contacts.now),
+                },
+            )
         if rest == "/statuses/batch/write":
             call.records = len(data["inputs"])
             results, errors = [], []
@@ -378,19 +421,44 @@ class HubSpotSandbox(Platform):
 
     def _write_status(self, row: dict[str, Any], email: str) -> Answer:
         id_, wanted = str(row.get("subscriptionId")), row.get("statusState")
-        if id_ not in {d["id"] for d in self.definitions} or wanted not in ("SUBSCRIBED", "UNSUBSCRIBED", "NOT_SPECIFIED"):
-            return Answer(400, {"status": "error", "category": "VALIDATION_ERROR", "message": "unknown subscription or status"})
+        if id_ not in {d["id"] for d in self.definitions} or wanted not in (
+            "SUBSCRIBED",
+            "UNSUBSCRIBED",
+            "NOT_SPECIFIED",
+        ):
+            return Answer(
+                400, {"status": "error", "category": "VALIDATION_ERROR", "message": "unknown subscription or status"}
+            )
         held = self.store.statuses.get((email.lower(), id_), {}).get("status", "NOT_SPECIFIED")
         if wanted == "SUBSCRIBED" and not row.get("legalBasis"):
-            return Answer(400, {"status": "error", "category": "VALIDATION_ERROR", "message": "a legal basis is required"})
+            return Answer(
+                400, {"status": "error", "category": "VALIDATION_ERROR", "message": "a legal basis is required"}
+            )
         if held == "UNSUBSCRIBED" and wanted == "SUBSCRIBED" and not self.kit.switches["resubscribe"]:
-            return Answer(400, {"status": "error", "category": "VALIDATION_ERROR", "message": f"{email} has opted out and cannot be resubscribed"})
+            return Answer(
+                400,
+                {
+                    "status": "error",
+                    "category": "VALIDATION_ERROR",
+                    "message": f"{email} has opted out and cannot be resubscribed",
+                },
+            )
         reason = "NO_STATUS_CHANGE" if held == wanted else "REQUESTED_CHANGE_OCCURRED"
         self._set_status(email, id_, str(wanted), row.get("legalBasis"))
-        return Answer(200, {**next(s for s in self._statuses(email.lower()) if str(s["subscriptionId"]) == id_), "setStatusSuccessReason": reason})
+        return Answer(
+            200,
+            {
+                **next(s for s in self._statuses(email.lower()) if str(s["subscriptionId"]) == id_),
+                "setStatusSuccessReason": reason,
+            },
+        )
 
     def _set_status(self, email: str, id_: str, status: str, basis: Any) -> None:
-        self.store.statuses[email.lower(), id_] = {"status": status, "timestamp": iso(self.contacts.now), "legalBasis": basis}
+        self.store.statuses[email.lower(), id_] = {
+            "status": status,
+            "timestamp": iso(self.contacts.now),
+            "legalBasis": basis,
+        }
 
     # --- events ------------------------------------------------------------------------------------------------
 

@@ -48,7 +48,14 @@ def definition(
     name: str, label: str, type_: str = "string", *, options: list[tuple[str, str]] | None = None, read_only: bool = False,
     unique: bool = False, custom: bool = False, group: str = "contactinformation",
 ) -> dict[str, Any]:  # fmt: skip
-    kinds = {"string": "text", "enumeration": "select", "datetime": "date", "date": "date", "number": "number", "bool": "booleancheckbox"}
+    kinds = {
+        "string": "text",
+        "enumeration": "select",
+        "datetime": "date",
+        "date": "date",
+        "number": "number",
+        "bool": "booleancheckbox",
+    }
     out: dict[str, Any] = {
         "name": name, "label": label, "type": type_, "fieldType": kinds.get(type_, "text"), "description": "",
         "groupName": group,

@@ -28,7 +28,12 @@ class Store:
         self.lag_ms = lag_ms
         self.properties = standard(stages)
         self.groups: dict[str, dict[str, Any]] = {
-            "contactinformation": {"name": "contactinformation", "label": "Contact Information", "displayOrder": 0, "archived": False}
+            "contactinformation": {
+                "name": "contactinformation",
+                "label": "Contact Information",
+                "displayOrder": 0,
+                "archived": False,
+            }
         }
         self.contacts: dict[str, Contact] = {}
         self.by_email: dict[str, str] = {}
