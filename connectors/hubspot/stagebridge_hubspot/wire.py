@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from stagebridge.clock import Clock
 from stagebridge.connector import Rate
-from stagebridge.errors import AuthError, BudgetExhausted, PlatformDown, StagebridgeError
+from stagebridge.errors import AuthError, BudgetExhausted, PlatformDown
 from stagebridge.http import Again, Client, Lost, Renew, Response, Verdict, retry_after
 from stagebridge_hubspot.auth import credentials
 from stagebridge_hubspot.errors import Fault
@@ -58,11 +58,11 @@ class Wire:
         return response
 
     def ask(self, method: str, path: str, **how: Any) -> Any:
-        """The answer's JSON, for requests that HubSpot has no reason to refuse: a refusal is an error of ours."""
+        """The answer's JSON. Raises `PlatformDown` for a refusal too: for requests that HubSpot has no reason to refuse."""
         response = self.send(method, path, **how)
         if response.status >= 400:
             fault = Fault.of(response.json() if response.is_json else None, response.status)
-            raise StagebridgeError(f"{method} {path}: {fault.sentence}", code="SB-HUBSPOT-REFUSED")
+            raise PlatformDown(f"{method} {path}: {fault.sentence}")
         return response.json()
 
     def objects(self, object: str, tail: str = "") -> str:
