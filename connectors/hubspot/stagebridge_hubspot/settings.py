@@ -24,7 +24,7 @@ class HubSpotSettings(ConnectorSettings):
         default=None, coerce_numbers_to_str=True, description="Id of the subscription type that is the e-mail consent."
     )
     legal_basis: LegalBasis | None = Field(default=None, description="Sent with every consent written.")
-    legal_basis_explanation: str | None = Field(default=None, description="Required by HubSpot with a legal basis.")
+    legal_basis_explanation: str | None = Field(default=None, description="Sent along with it.")
     deletes_every: float = Field(default=3600.0, ge=0, description="Seconds between two looks at the recycle bin.")
 
     @model_validator(mode="after")
