@@ -38,7 +38,14 @@ class Bulk:
         if not rest and call.method == "POST":
             data = call.json()
             id_ = self.writes.store.new_id("Task").replace("00T", "750", 1)
-            job = Job(id_, data["object"], data["operation"], data.get("externalIdFieldName"), data.get("lineEnding", "LF"), stamp(self.writes.now))
+            job = Job(
+                id_,
+                data["object"],
+                data["operation"],
+                data.get("externalIdFieldName"),
+                data.get("lineEnding", "LF"),
+                stamp(self.writes.now),
+            )
             self.jobs[id_] = job
             return Answer(200, self._info(job, version))
         job_or_none = self.jobs.get(rest[0]) if rest else None
@@ -88,7 +95,9 @@ class Bulk:
                 row, created = self._write(call, job, values)
                 job.done.append({"sf__Id": row, "sf__Created": str(created).lower(), **line})
             except RowError as error:
-                job.failed.append({"sf__Id": "", "sf__Error": f"{error.code}:{error.message}:{','.join(error.fields)} --", **line})
+                job.failed.append(
+                    {"sf__Id": "", "sf__Error": f"{error.code}:{error.message}:{','.join(error.fields)} --", **line}
+                )
             except Several:
                 job.failed.append({"sf__Id": "", "sf__Error": "DUPLICATE_EXTERNAL_ID:several records match:--", **line})
         self.writes.kit.random.shuffle(job.done)

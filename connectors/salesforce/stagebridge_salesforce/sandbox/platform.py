@@ -63,7 +63,9 @@ class SalesforceSandbox(Platform):
         ]  # fmt: skip
         for object in ("Contact", "Lead"):
             self._deploy(object, {"name": "stagebridge_id__c", "label": "stagebridge id", "external": True})
-            self._deploy(object, {"name": "Lifecycle_Stage__c", "label": "Lifecycle Stage", "type": "picklist", "values": stages})
+            self._deploy(
+                object, {"name": "Lifecycle_Stage__c", "label": "Lifecycle Stage", "type": "picklist", "values": stages}
+            )
             self._deploy(object, {"name": "Lost_reason__c", "label": "Lost reason"})
 
     def _deploy(self, object: str, spec: dict[str, Any]) -> None:
@@ -87,7 +89,9 @@ class SalesforceSandbox(Platform):
                 company = (values.pop("Account", None) or {}).get("Name")
                 if company:
                     if company not in accounts:
-                        accounts[company] = store.insert("Account", {"Name": company}, now, owner=self.integration_user).values["Id"]
+                        accounts[company] = store.insert(
+                            "Account", {"Name": company}, now, owner=self.integration_user
+                        ).values["Id"]
                     values["AccountId"] = accounts[company]
                 if object == "User":
                     values.setdefault("IsActive", True)
@@ -121,7 +125,9 @@ class SalesforceSandbox(Platform):
             o: [self._shown(o, r) for r in self.store.rows[o].values() if not r.values["IsDeleted"]]
             for o in ("Account", "Contact", "Lead")
         }
-        out["deleted"] = [r.values["Id"] for o in ("Contact", "Lead") for r in self.store.rows[o].values() if r.values["IsDeleted"]]
+        out["deleted"] = [
+            r.values["Id"] for o in ("Contact", "Lead") for r in self.store.rows[o].values() if r.values["IsDeleted"]
+        ]
         out["jobs"] = {j.id: j.state for j in self.bulk.jobs.values()}
         return out
 
@@ -151,7 +157,9 @@ class SalesforceSandbox(Platform):
         if version > NEWEST:
             return RowError("NOT_FOUND", "The requested resource does not exist").rest(404)
         answer = self._route(call, f"{version}.0", rest)
-        answer.headers["Sforce-Limit-Info"] = f"api-usage={self.requests_today}/{self.kit.switches['daily_requests']}, api-bursts=1/750"
+        answer.headers["Sforce-Limit-Info"] = (
+            f"api-usage={self.requests_today}/{self.kit.switches['daily_requests']}, api-bursts=1/750"
+        )
         return answer
 
     def failure(self, status: int, call: Call) -> Answer:
@@ -159,7 +167,9 @@ class SalesforceSandbox(Platform):
             return RowError("INVALID_SESSION_ID", "Session expired or invalid").rest(401)
         if status == 503:
             return RowError("SERVER_UNAVAILABLE", "Server unavailable").rest(503)
-        return RowError("UNKNOWN_EXCEPTION" if status >= 500 else "JSON_PARSER_ERROR", "An unexpected error occurred").rest(status)
+        return RowError(
+            "UNKNOWN_EXCEPTION" if status >= 500 else "JSON_PARSER_ERROR", "An unexpected error occurred"
+        ).rest(status)
 
     def _refuse(self, call: Call) -> Answer | None:
         kinds = {f.kind for f in call.faults}
@@ -174,7 +184,9 @@ class SalesforceSandbox(Platform):
         if "daily_limit" in kinds or self.requests_today > int(self.kit.switches["daily_requests"]):
             return RowError("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.").rest(403)
         if "concurrent_limit" in kinds:
-            return RowError("REQUEST_LIMIT_EXCEEDED", "ConcurrentRequests (Concurrent API Requests) Limit exceeded.").rest(403)
+            return RowError(
+                "REQUEST_LIMIT_EXCEEDED", "ConcurrentRequests (Concurrent API Requests) Limit exceeded."
+            ).rest(403)
         uri = call.path + "?" + "&".join(f"{k}={v}" for k, v in call.query.items())
         if len(uri) > LONGEST_URI:
             return RowError("URI_TOO_LONG", "URI too long").rest(414)
@@ -191,7 +203,14 @@ class SalesforceSandbox(Platform):
                     most = int(self.kit.switches["daily_requests"])
                     return Answer(200, {"DailyApiRequests": {"Max": most, "Remaining": most - self.requests_today}})
                 case ("GET", ["sobjects"]):
-                    return Answer(200, {"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": [{"name": o} for o in self.store.fields]})
+                    return Answer(
+                        200,
+                        {
+                            "encoding": "UTF-8",
+                            "maxBatchSize": 200,
+                            "sobjects": [{"name": o} for o in self.store.fields],
+                        },
+                    )
                 case ("GET", ["sobjects", object, "describe"]):
                     return self._describe(call, object)
                 case (_, ["jobs", "ingest", *tail]):
@@ -201,7 +220,9 @@ class SalesforceSandbox(Platform):
                 case (_, ["sobjects", object, *tail]):
                     return self._sobject(call, version, object, tail)
                 case ("POST", ["actions", "custom", "apex" | "flow", _]):
-                    contact = self.store.convert(self._any(call.json()["inputs"][0]["leadId"])[1], self.writes.now, self.integration_user)
+                    contact = self.store.convert(
+                        self._any(call.json()["inputs"][0]["leadId"])[1], self.writes.now, self.integration_user
+                    )
                     return Answer(200, [{"isSuccess": True, "outputValues": {"contactId": contact.values["Id"]}}])
         except Several as several:
             return Answer(300, several.urls)
@@ -298,7 +319,9 @@ class SalesforceSandbox(Platform):
         return out
 
     def _record(self, object: str, names: list[str], row: dict[str, Any], version: str) -> dict[str, Any]:
-        out: dict[str, Any] = {"attributes": {"type": object, "url": f"/services/data/v{version}/sobjects/{object}/{row['Id']}"}}
+        out: dict[str, Any] = {
+            "attributes": {"type": object, "url": f"/services/data/v{version}/sobjects/{object}/{row['Id']}"}
+        }
         for name in names:
             first, _, inner = name.partition(".")
             if not inner:
@@ -339,8 +362,21 @@ class SalesforceSandbox(Platform):
             return Answer(304)
         hidden = self.writes.hidden()
         fields = [f for n, f in self.store.fields[object].items() if n not in hidden]
-        extra = [schema.field(f"Extra_{i}__c", f"Extra {i}", length=255) for i in range(int(self.kit.switches["extra_fields"]))]
-        return Answer(200, {"name": object, "label": object, "createable": True, "updateable": True, "queryable": True, "fields": fields + extra})
+        extra = [
+            schema.field(f"Extra_{i}__c", f"Extra {i}", length=255)
+            for i in range(int(self.kit.switches["extra_fields"]))
+        ]
+        return Answer(
+            200,
+            {
+                "name": object,
+                "label": object,
+                "createable": True,
+                "updateable": True,
+                "queryable": True,
+                "fields": fields + extra,
+            },
+        )
 
     def _sobject(self, call: Call, version: str, object: str, tail: list[str]) -> Answer:
         if object not in self.store.fields:
@@ -360,7 +396,10 @@ class SalesforceSandbox(Platform):
             case ("PATCH", [id_]):
                 found = self.store.get(object, id_, deleted=True)
                 if found is None or found.values["IsDeleted"]:
-                    raise RowError("ENTITY_IS_DELETED" if found else "NOT_FOUND", "entity is deleted" if found else "The requested resource does not exist")
+                    raise RowError(
+                        "ENTITY_IS_DELETED" if found else "NOT_FOUND",
+                        "entity is deleted" if found else "The requested resource does not exist",
+                    )
                 self.writes.write(call, object, call.json(), found)
                 return Answer(204)
             case ("DELETE", [id_]):
@@ -369,7 +408,9 @@ class SalesforceSandbox(Platform):
             case ("PATCH", [name, value]):
                 only = call.query.get("updateOnly") == "true"
                 row, created = self.writes.upsert(call, object, name, value, call.json(), only_update=only)
-                return Answer(201 if created else 200, {"id": row.values["Id"], "success": True, "errors": [], "created": created})
+                return Answer(
+                    201 if created else 200, {"id": row.values["Id"], "success": True, "errors": [], "created": created}
+                )
         raise RowError("NOT_FOUND", "The requested resource does not exist")
 
     def _window(self, call: Call, object: str, verb: str) -> Answer:
@@ -387,8 +428,12 @@ class SalesforceSandbox(Platform):
         ]  # fmt: skip
         covered = datetime.fromtimestamp(end).astimezone().strftime("%Y-%m-%dT%H:%M:%S.000+0000")
         if verb == "updated":
-            return Answer(200, {"ids": [r.values["Id"] for r in rows if not r.values["IsDeleted"]], "latestDateCovered": covered})
-        gone = [{"id": r.values["Id"], "deletedDate": r.values["SystemModstamp"]} for r in rows if r.values["IsDeleted"]]
+            return Answer(
+                200, {"ids": [r.values["Id"] for r in rows if not r.values["IsDeleted"]], "latestDateCovered": covered}
+            )
+        gone = [
+            {"id": r.values["Id"], "deletedDate": r.values["SystemModstamp"]} for r in rows if r.values["IsDeleted"]
+        ]
         return Answer(200, {"deletedRecords": gone, "earliestDateAvailable": covered, "latestDateCovered": covered})
 
     def _composite(self, call: Call, version: str, tail: list[str]) -> Answer:
@@ -416,7 +461,11 @@ class SalesforceSandbox(Platform):
         return {"id": id_, "success": True, "errors": []}
 
     def _retrieve(self, call: Call, version: str, object: str) -> Answer:
-        data = call.json() if call.method == "POST" else {"ids": call.query["ids"].split(","), "fields": call.query["fields"].split(",")}
+        data = (
+            call.json()
+            if call.method == "POST"
+            else {"ids": call.query["ids"].split(","), "fields": call.query["fields"].split(",")}
+        )
         if len(data["ids"]) > RETRIEVE_BATCH:
             return RowError("EXCEEDED_ID_LIMIT", f"at most {RETRIEVE_BATCH} ids").rest()
         call.records = len(data["ids"])
@@ -424,7 +473,9 @@ class SalesforceSandbox(Platform):
             if "." not in name and (name not in self.store.fields[object] or name in self.writes.hidden()):
                 return RowError("INVALID_FIELD", f"No such column '{name}' on entity '{object}'.").rest()
         found = [self.store.get(object, i) for i in data["ids"]]
-        return Answer(200, [self._record(object, data["fields"], self._joined(object, r), version) if r else None for r in found])
+        return Answer(
+            200, [self._record(object, data["fields"], self._joined(object, r), version) if r else None for r in found]
+        )
 
     def _requests(self, call: Call, version: str) -> Answer:
         """`/composite`: up to 25 sub-requests, one API call."""
@@ -433,9 +484,18 @@ class SalesforceSandbox(Platform):
             path, _, query = str(sub["url"]).partition("?")
             from urllib.parse import parse_qsl
 
-            inner = Call(sub["method"], path, dict(parse_qsl(query)), call.headers, json.dumps(sub.get("body") or {}).encode())
+            inner = Call(
+                sub["method"], path, dict(parse_qsl(query)), call.headers, json.dumps(sub.get("body") or {}).encode()
+            )
             answer = self._route(inner, version, [s for s in inner.segments[3:] if s])
-            results.append({"body": answer.body, "httpHeaders": {}, "httpStatusCode": answer.status, "referenceId": sub["referenceId"]})
+            results.append(
+                {
+                    "body": answer.body,
+                    "httpHeaders": {},
+                    "httpStatusCode": answer.status,
+                    "referenceId": sub["referenceId"],
+                }
+            )
         return Answer(200, {"compositeResponse": results})
 
 

@@ -7,7 +7,15 @@ from typing import Any
 
 LEAD_STATUS = ["Open - Not Contacted", "Working - Contacted", "Closed - Converted", "Closed - Not Converted"]
 SOURCES = ["Web", "Phone Inquiry", "Partner Referral", "Purchased List", "Other"]
-PREFIX = {"Account": "001", "Contact": "003", "Lead": "00Q", "User": "005", "Opportunity": "006", "Task": "00T", "Campaign": "701"}
+PREFIX = {
+    "Account": "001",
+    "Contact": "003",
+    "Lead": "00Q",
+    "User": "005",
+    "Opportunity": "006",
+    "Task": "00T",
+    "Campaign": "701",
+}
 EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@.]+\Z")
 
 
@@ -109,14 +117,21 @@ def refusal(definition: dict[str, Any] | None, name: str, value: Any, *, creatin
             f"Unable to create/update fields: {name}. Please check the security settings of this field.",
         )
     if value is None:
-        return ("REQUIRED_FIELD_MISSING", f"Required fields are missing: [{name}]") if not definition["nillable"] else None
+        return (
+            ("REQUIRED_FIELD_MISSING", f"Required fields are missing: [{name}]") if not definition["nillable"] else None
+        )
     kind = definition["type"]
     if kind == "boolean" and not isinstance(value, bool):
         return "JSON_PARSER_ERROR", f"{name}: not a boolean"
     if kind == "email" and not EMAIL.match(str(value)):
         return "INVALID_EMAIL_ADDRESS", f"{definition['label']}: invalid email address: {value}"
-    if definition["restrictedPicklist"] and value not in [p["value"] for p in definition["picklistValues"] if p["active"]]:
-        return "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", f"{definition['label']}: bad value for restricted picklist field: {value}"
+    if definition["restrictedPicklist"] and value not in [
+        p["value"] for p in definition["picklistValues"] if p["active"]
+    ]:
+        return (
+            "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
+            f"{definition['label']}: bad value for restricted picklist field: {value}",
+        )
     if isinstance(value, str) and definition["length"] and len(value) > definition["length"]:
         return "STRING_TOO_LONG", f"{definition['label']}: data value too large: (max length={definition['length']})"
     if kind == "date" and not re.fullmatch(r"\d{4}-\d\d-\d\d", str(value)):

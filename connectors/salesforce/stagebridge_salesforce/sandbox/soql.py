@@ -165,7 +165,11 @@ class _Parser:
         raise Malformed(f"unexpected token: '{text}'")
 
     def _take(self, word: str) -> bool:
-        if self.at < len(self.tokens) and self.tokens[self.at][1].upper() == word and self.tokens[self.at][0] in ("word", "op"):
+        if (
+            self.at < len(self.tokens)
+            and self.tokens[self.at][1].upper() == word
+            and self.tokens[self.at][0] in ("word", "op")
+        ):
             self.at += 1
             return True
         return False

@@ -59,7 +59,9 @@ class Store:
         return [row] if row is not None else []
 
     def insert(self, object: str, values: dict[str, Any], now: int, *, owner: str, visible_from: int = 0) -> Row:
-        row = Row({name: (False if f["type"] == "boolean" else None) for name, f in self.fields[object].items()}, visible_from)
+        row = Row(
+            {name: (False if f["type"] == "boolean" else None) for name, f in self.fields[object].items()}, visible_from
+        )
         row.values.update(Id=self.new_id(object), IsDeleted=False, CreatedDate=stamp(now))
         if "OwnerId" in self.fields[object]:
             row.values["OwnerId"] = owner

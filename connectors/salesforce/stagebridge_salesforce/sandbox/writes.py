@@ -48,7 +48,9 @@ class Writes:
         return int(self.kit.now().timestamp() * 1000)
 
     def hidden(self) -> set[str]:
-        return {str(f.values["field"]) for f in self.kit.standing("drop_field")} | set(self.kit.switches["hidden_fields"])
+        return {str(f.values["field"]) for f in self.kit.standing("drop_field")} | set(
+            self.kit.switches["hidden_fields"]
+        )
 
     # --- one record --------------------------------------------------------------------------------------------
 
@@ -63,7 +65,9 @@ class Writes:
         if row is None:
             missing = [n for n in ("LastName", "Company", "Name") if self._required(object, n) and not values.get(n)]
             if missing:
-                raise RowError("REQUIRED_FIELD_MISSING", f"Required fields are missing: {missing}".replace("'", ""), missing)
+                raise RowError(
+                    "REQUIRED_FIELD_MISSING", f"Required fields are missing: {missing}".replace("'", ""), missing
+                )
         if object == "Lead":
             self._lead(values, row)
         if values.get("OwnerId") is not None:
@@ -79,7 +83,11 @@ class Writes:
                 holders = self.store.find_external(object, name, str(values[name]))
                 if holders and holders[0] is not row:
                     id_ = holders[0].values["Id"]
-                    raise RowError("DUPLICATE_VALUE", f"duplicate value found: {name} duplicates value on record with id: {id_}", [name])
+                    raise RowError(
+                        "DUPLICATE_VALUE",
+                        f"duplicate value found: {name} duplicates value on record with id: {id_}",
+                        [name],
+                    )
         self._struck(call, object, values, row)
 
     def _required(self, object: str, name: str) -> bool:
@@ -90,19 +98,29 @@ class Writes:
         if row is not None and row.values["IsConverted"]:
             raise RowError("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead", [])
         if values.get("Status") == "Closed - Converted":
-            raise RowError("INVALID_STATUS", "Status: a lead is converted by converting it, not by its status", ["Status"])
+            raise RowError(
+                "INVALID_STATUS", "Status: a lead is converted by converting it, not by its status", ["Status"]
+            )
 
     def _struck(self, call: Call, object: str, values: dict[str, Any], row: Row | None) -> None:
         for fault in call.faults:
             if fault.kind == "lock_row" and fault.values.get("id") in (None, row and row.values["Id"]):
                 raise RowError("UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access to this record")
             if fault.kind == "validation_rule":
-                raise RowError("FIELD_CUSTOM_VALIDATION_EXCEPTION", "a rule of this organisation forbids it", list(fault.values.get("fields", [])))
+                raise RowError(
+                    "FIELD_CUSTOM_VALIDATION_EXCEPTION",
+                    "a rule of this organisation forbids it",
+                    list(fault.values.get("fields", [])),
+                )
         if row is None and self.kit.switches["duplicate_rule"] and values.get("Email"):
             matches = self.store.find_external(object, "Email", str(values["Email"]))
             allowed = call.headers.get("sforce-duplicate-rule-header", "").lower().replace(" ", "") == "allowsave=true"
             if matches and not (allowed and self.kit.switches["duplicate_allow_save"]):
-                raise RowError("DUPLICATES_DETECTED", "Use one of these records?", duplicateResult=self._duplicates(object, matches))
+                raise RowError(
+                    "DUPLICATES_DETECTED",
+                    "Use one of these records?",
+                    duplicateResult=self._duplicates(object, matches),
+                )
 
     def _duplicates(self, object: str, matches: list[Row]) -> dict[str, Any]:
         records = [
@@ -122,14 +140,24 @@ class Writes:
         values = self._normalised({n: v for n, v in values.items() if n not in ("attributes", "Id")})
         self.check(call, object, values, row)
         for fault in call.faults:
-            if fault.kind == "edit_before_write" and row is not None and fault.values.get("id", row.values["Id"]) == row.values["Id"]:
+            if (
+                fault.kind == "edit_before_write"
+                and row is not None
+                and fault.values.get("id", row.values["Id"]) == row.values["Id"]
+            ):
                 self.store.update(object, row, dict(fault.values["values"]), self.now)
         if row is not None:
             self.store.update(object, row, values, self.now)
         else:
             late = sum(int(f.values.get("seconds", 0)) for f in self.kit.standing("late_commit"))
-            row = self.store.insert(object, values, self.now, owner=self.default_owner, visible_from=self.now + late * 1000 if late else 0)
-        if self.kit.switches["assignment_rule"] and call.headers.get("sforce-auto-assign", "").upper() != "FALSE" and object == "Lead":
+            row = self.store.insert(
+                object, values, self.now, owner=self.default_owner, visible_from=self.now + late * 1000 if late else 0
+            )
+        if (
+            self.kit.switches["assignment_rule"]
+            and call.headers.get("sforce-auto-assign", "").upper() != "FALSE"
+            and object == "Lead"
+        ):
             self.store.update(object, row, {"OwnerId": self.kit.switches["assignment_rule"]}, self.now, by_system=True)
         return row
 
@@ -139,14 +167,20 @@ class Writes:
             name, how = str(fault.values["field"]), str(fault.values.get("how", "upper"))
             if isinstance(out.get(name), str):
                 length = int(fault.values.get("length", 10))
-                out[name] = {"upper": out[name].upper(), "title": out[name].title(), "truncate": out[name][:length]}[how]
+                out[name] = {"upper": out[name].upper(), "title": out[name].title(), "truncate": out[name][:length]}[
+                    how
+                ]
         return out
 
-    def upsert(self, call: Call, object: str, name: str, value: str, values: dict[str, Any], *, only_update: bool) -> tuple[Row, bool]:
+    def upsert(
+        self, call: Call, object: str, name: str, value: str, values: dict[str, Any], *, only_update: bool
+    ) -> tuple[Row, bool]:
         """Raises `RowError`, `Several`."""
         definition = self.store.fields[object].get(name)
         if definition is None or not (definition["externalId"] or definition["idLookup"]) or name in self.hidden():
-            raise RowError("INVALID_FIELD", f"Provided external ID field does not exist or is not accessible: {name}", [name])
+            raise RowError(
+                "INVALID_FIELD", f"Provided external ID field does not exist or is not accessible: {name}", [name]
+            )
         if name in values:
             raise RowError("INVALID_FIELD", f"The {name} field should not be specified in the sobject data.", [name])
         found = self.store.find_external(object, name, value)
@@ -168,7 +202,15 @@ class Writes:
         if not records:
             return Answer(400, [{"message": "At least 1 record is required", "errorCode": "REQUIRED_FIELD_MISSING"}])
         if len(records) > WRITE_BATCH:
-            return Answer(400, [{"message": f"EXCEEDED_MAX_SIZE_REQUEST: at most {WRITE_BATCH} records", "errorCode": "EXCEEDED_MAX_SIZE_REQUEST"}])
+            return Answer(
+                400,
+                [
+                    {
+                        "message": f"EXCEEDED_MAX_SIZE_REQUEST: at most {WRITE_BATCH} records",
+                        "errorCode": "EXCEEDED_MAX_SIZE_REQUEST",
+                    }
+                ],
+            )
         if any(not (r.get("attributes") or {}).get("type") for r in records):
             return Answer(400, [{"message": "attributes.type is required", "errorCode": "INVALID_TYPE"}])
         seen: set[str] = set()
@@ -188,7 +230,9 @@ class Writes:
             results = [r if not r["success"] else rolled.row() for r in results]
         return Answer(200, results)
 
-    def _one(self, call: Call, record: dict[str, Any], object: str | None, external: str | None, seen: set[str]) -> dict[str, Any]:
+    def _one(
+        self, call: Call, record: dict[str, Any], object: str | None, external: str | None, seen: set[str]
+    ) -> dict[str, Any]:
         kind = str(record["attributes"]["type"])
         if kind not in self.store.fields or (object is not None and kind != object):
             raise RowError("INVALID_TYPE", f"sObject type '{kind}' is not supported here")
@@ -205,7 +249,11 @@ class Writes:
         if call.method == "PATCH":
             found = self.store.get(kind, str(record.get("Id", "")), deleted=True)
             if found is None:
-                raise RowError("MALFORMED_ID" if not record.get("Id") else "NOT_FOUND", "The requested resource does not exist", ["Id"])
+                raise RowError(
+                    "MALFORMED_ID" if not record.get("Id") else "NOT_FOUND",
+                    "The requested resource does not exist",
+                    ["Id"],
+                )
             if found.values["IsDeleted"]:
                 raise RowError("ENTITY_IS_DELETED", "entity is deleted")
             return {"id": self.write(call, kind, record, found).values["Id"], "success": True, "errors": []}
