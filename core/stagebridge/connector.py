@@ -149,6 +149,8 @@ class Done:
     remote_id: str
     record: Record | None = None
     refused: tuple[Refusal, ...] = ()
+    object: str | None = None
+    """Where the record was created, if not where the entry asked for."""
 
 
 @dataclass(frozen=True, slots=True)

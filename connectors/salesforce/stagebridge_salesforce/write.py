@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from stagebridge.connector import Done, Entry, Outcome, Record, Refusal, Rejected, Unknown
+from stagebridge.connector import Done, Entry, Outcome, Refusal, Rejected, Unknown
 from stagebridge.errors import NoAnswer
 from stagebridge_salesforce.answers import OWNER_TROUBLE, first_error, row_outcome
 
@@ -82,16 +83,9 @@ def _creates(sf: Salesforce, batch: Sequence[Entry], rows: Sequence[int]) -> dic
         if again:
             answered |= _send(sf, "PATCH", f"composite/sobjects/{object}/{key}", {i: records[i] for i in sorted(again)})
         for i, outcome in answered.items():
-            created_elsewhere = isinstance(outcome, Done) and object != batch[i].object
-            out[i] = _as(object, outcome, sf) if created_elsewhere else outcome
+            elsewhere = isinstance(outcome, Done) and object != batch[i].object
+            out[i] = replace(outcome, object=object) if elsewhere else outcome
     return out
-
-
-def _as(object: str, outcome: Outcome, sf: Salesforce) -> Outcome:
-    """A Lead was created where a Contact was asked for: say so with the record."""
-    assert isinstance(outcome, Done)
-    found = sf.fetch(object, [outcome.remote_id]).get(outcome.remote_id)
-    return Done(outcome.remote_id, found or Record(object, outcome.remote_id), outcome.refused)
 
 
 def _owner_only(outcome: Rejected, record: Mapping[str, Any]) -> bool:

@@ -70,7 +70,7 @@ class Builder:
         """Per object and path: what the account lacks."""
         self.object = ""
         empty = document.get("empty")
-        self.empty = tuple(empty) if isinstance(empty, list) else (empty,)
+        self.empty = (*(empty if isinstance(empty, list) else [empty]), None)  # null always is
         self.as_text = document.get("wire", "json") == "text"
         self.flat = document.get("flat") == "true"
 

@@ -81,12 +81,17 @@ class Settler:
             self.intake.count_debts(book)
 
     def _read_back(self, side: Side, object: str, outcomes: Sequence[Outcome], report: PushReport) -> dict[str, Record]:
-        ids = [o.remote_id for o in outcomes if isinstance(o, Done) and o.record is None]
-        ids += [o.existing_id for o in outcomes if isinstance(o, Conflict)]
+        wanted: dict[str, list[str]] = {}
+        for o in outcomes:
+            if isinstance(o, Done) and o.record is None:
+                wanted.setdefault(o.object or object, []).append(o.remote_id)
+            elif isinstance(o, Conflict):
+                wanted.setdefault(object, []).append(o.existing_id)
         found: dict[str, Record] = {}
-        for start in range(0, len(ids), side.batch):
-            found |= side.connector.fetch(object, ids[start : start + side.batch])
-            report.calls["read back"] += 1
+        for where, ids in wanted.items():
+            for start in range(0, len(ids), side.batch):
+                found |= side.connector.fetch(where, ids[start : start + side.batch])
+                report.calls["read back"] += 1
         return found
 
     def _one(
@@ -120,7 +125,7 @@ class Settler:
     ) -> None:  # fmt: skip
         created = link is None
         if link is None:
-            object = record.object if record is not None else sent.entry.object
+            object = outcome.object or (record.object if record is not None else sent.entry.object)
             book.load_links(side.name, object, [outcome.remote_id])
             link = book.remotes.get((side.name, object, outcome.remote_id))
             if link is None:

@@ -1,0 +1,210 @@
+"""What a person decides: resolving conflicts, linking and unlinking, correcting a stage, forgetting somebody."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+
+from stagebridge.connector import Done
+from stagebridge.errors import ConfigError
+from stagebridge.ledger import schema as t
+from stagebridge.ledger.book import Book
+from stagebridge.ledger.rows import ContactRow, LinkRow
+from stagebridge.sync.engine import Engine
+from stagebridge.sync.intake import hash_email
+from stagebridge.sync.push import PushReport
+from stagebridge.sync.side import Side, ms
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What became of one record of a person."""
+
+    connection: str
+    object: str
+    remote_id: str
+    result: str
+
+
+class Decisions:
+    """Each of these holds the ledger's lock while it works, and writes nothing to a platform but `forget`: the next
+    sync carries the rest out."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def find(self, book: Book, who: str) -> ContactRow:
+        """A contact by e-mail or by its key. Raises `ConfigError`."""
+        found = list(book.find_keys([who]).values()) or book.holders("email", who.strip().casefold())
+        if not found:
+            raise ConfigError("the ledger knows nobody by that address", hint="Run a sync or a plan first.")
+        if len(found) > 1:
+            keys = ", ".join(c.key for c in found)
+            raise ConfigError(f"several contacts hold that address: {keys}", hint="Give one of these keys instead.")
+        return found[0]
+
+    def set_stage(self, who: str, stage: str, reason: str) -> None:
+        """Put a contact into a stage by hand, backwards too; it wins over everything that was said before."""
+        if stage not in self.engine.lifecycle.names:
+            names = ", ".join(s.name for s in (*self.engine.lifecycle.stages, *self.engine.lifecycle.lost))
+            raise ConfigError(f"'{stage}' is no stage of the lifecycle {self.engine.lifecycle.name}", hint=f"It has {names}.")
+        with self.engine.ledger.lock(), self.engine.desk.book() as book:
+            contact = self.find(book, who)
+            self._set_stage(book, contact, stage, reason)
+            self.engine.intake.count_debts(book)
+
+    def _set_stage(self, book: Book, contact: ContactRow, stage: str, reason: str) -> None:
+        at = max(book.now, (ms(contact.values.get("stage_at")) or 0) + 1)
+        before = contact.stage
+        book.new_history(
+            contact, stage=stage, at=at, connection="", verdict="accepted", reason=reason, baseline=False, deliberate=True,
+            event_id=f"by-hand:{contact.key}:{at}",
+        )  # fmt: skip
+        self.engine.merger.refold(book, contact)
+        book.changed(contact, None, "stage", before, stage, "accepted", f"by hand: {reason}")
+        for link in book.links_of(contact):
+            if link.blocked.pop("stage", None) is not None:
+                link.dirty = True
+                book.close_conflicts("stage_backward", contact, link, "stage")
+        book.touched.add(contact.id)
+
+    def resolve(self, conflict_id: int, *, keep: str | None) -> str:
+        """Settle a conflict: `keep` names the connection whose word counts; None leaves things as they are. Returns what
+        was done."""
+        with self.engine.ledger.lock(), self.engine.desk.book() as book:
+            c = t.conflict.c
+            row = book.tx.execute(sa.select(t.conflict).where(c.id == conflict_id)).one_or_none()
+            if row is None or row.closed is not None:
+                raise ConfigError(f"there is no open conflict {conflict_id}", hint="`stagebridge conflicts` lists them.")
+            book.load_contacts([row.contact_id])
+            contact = book.follow(book.contacts[row.contact_id])
+            link = book.remotes.get((row.connection, row.object, row.remote_id))
+            said = "left as it is"
+            if keep is not None and link is not None:
+                said = self._keep(book, row, contact, link, keep)
+            book.tx.execute(sa.update(t.conflict).where(c.id == conflict_id).values(closed=book.now, resolution=said))
+            self.engine.intake.count_debts(book)
+            return said
+
+    def _keep(self, book: Book, row: Any, contact: ContactRow, link: LinkRow, keep: str) -> str:
+        names = [s.name for s in self.engine.sides]
+        if keep not in names:
+            raise ConfigError(f"no connection is called '{keep}'", hint=f"There are {', '.join(names)}.")
+        book.touched.add(contact.id)
+        if row.kind == "stage_backward":
+            detail = orjson.loads(row.detail)
+            if keep == row.connection:
+                self._set_stage(book, contact, detail["there"], f"conflict {row.id}: {keep} is right")
+                return f"the stage is {detail['there']}"
+            link.blocked.pop("stage", None)
+            link.dirty = True
+            return f"the stage stays {detail['holds']} and is written to {row.connection}"
+        if row.kind in ("duplicate", "ambiguous", "unmerged") and keep == row.connection:
+            for other in book.links_of(contact):
+                if other is not link and (other.connection, other.object) == (link.connection, link.object):
+                    other.state, other.dirty = "dup", True
+            link.state, link.dirty, link.fingerprint = "live", True, ""
+            return f"{link.remote_id} is the record that is kept in step"
+        if row.path and row.path in link.blocked:
+            del link.blocked[row.path]
+            link.dirty = True
+            return f"{row.path} is tried again"
+        return "left as it is"
+
+    def link(self, who: str, connection: str, object: str, remote_id: str) -> None:
+        """This record is this person's, whatever its values say."""
+        with self.engine.ledger.lock(), self.engine.desk.book() as book:
+            contact = self.find(book, who)
+            book.load_links(connection, object, [remote_id])
+            held = book.remotes.get((connection, object, remote_id))
+            there = book.live_link(contact, connection, object)
+            if there is not None and there is not held:
+                raise ConfigError(f"{contact.key} is linked to {connection} {there.remote_id} already", hint="Unlink that first.")
+            if held is None:
+                raise ConfigError(f"the ledger has not read {connection} {object} {remote_id} yet", hint="Run a plan first.")
+            other = book.follow(book.contacts[held.contact_id])
+            if other is not contact:
+                if any(x.state == "live" and x is not held for x in book.links_of(other)):
+                    book.move_link(held, contact)
+                    book.touched.update((other.id, contact.id))
+                else:
+                    self.engine.merger.join(book, contact, other, "linked by hand")
+            held.state, held.dirty, held.fingerprint = "live", True, ""
+            book.touched.add(contact.id)
+            self.engine.intake.count_debts(book)
+
+    def unlink(self, connection: str, object: str, remote_id: str) -> None:
+        """This record is not that person's; it becomes a contact of its own and is never linked by its address again."""
+        with self.engine.ledger.lock(), self.engine.desk.book() as book:
+            book.load_links(connection, object, [remote_id])
+            held = book.remotes.get((connection, object, remote_id))
+            if held is None:
+                raise ConfigError(f"the ledger has no link {connection} {object} {remote_id}")
+            old = book.contacts[held.contact_id]
+            fresh = book.new_contact()
+            fresh.values = dict(held.seen)
+            fresh.values.pop("external_id", None)
+            book.move_link(held, fresh)
+            held.state, held.dirty = "live", True
+            book.reindex(fresh)
+            if fresh.values.get("stage"):
+                book.new_history(
+                    fresh, stage=fresh.values["stage"], at=0, connection=connection, link_id=held.id, baseline=True, event_id=""
+                )
+            book.touched.update((old.id, fresh.id))
+            self.engine.intake.count_debts(book)
+
+    def forget(self, who: str) -> list[Forgotten]:
+        """Erase a person everywhere that can, and every trace of him in the ledger's bytes."""
+        with self.engine.ledger.lock():
+            for side in self.engine.sides:  # an unanswered create may still be his
+                if side.writes:
+                    self.engine.settler.resolve_unknown(side, PushReport())
+            with self.engine.ledger.begin() as tx:
+                book = Book(tx, now=self.engine.desk.now, version=self.engine.desk.version)
+                contact = self.find(book, who)
+                if any(r.state == "sending" for r in self._outbox(tx, contact)):
+                    raise ConfigError("a write about this person is still unanswered", hint="Run it again in a few minutes.")
+                links = [x for x in book.links_of(contact) if x.state != "gone"]
+                emails = {contact.values.get("email"), *(contact.values.get("emails") or ()), *(x.seen.get("email") for x in links)}
+                email = contact.values.get("email")
+                found = [(x.connection, x.object, x.remote_id, x.state) for x in links]
+            done = [self._erase(c, o, r, s, email) for c, o, r, s in found]
+            with self.engine.ledger.begin() as tx:
+                self._remove(tx, contact.id, found, {e for e in emails if e})
+            self.engine.ledger.vacuum()
+            return done
+
+    def _erase(self, connection: str, object: str, remote_id: str, state: str, email: str | None) -> Forgotten:
+        side: Side | None = next((s for s in self.engine.sides if s.name == connection), None)
+        if state == "alias":
+            return Forgotten(connection, object, remote_id, "merged into another record there")
+        if side is None or not side.connector.capabilities.erase:
+            return Forgotten(connection, object, remote_id, "kept: that platform cannot erase; do it there by hand")
+        outcome = side.connector.erase(object, remote_id, email)
+        result = "erased" if isinstance(outcome, Done) else f"kept: {getattr(outcome, 'message', outcome)}"
+        return Forgotten(connection, object, remote_id, result)
+
+    @staticmethod
+    def _outbox(tx: sa.Connection, contact: ContactRow) -> Sequence[Any]:
+        return tx.execute(sa.select(t.outbox).where(t.outbox.c.contact_id == contact.id)).all()
+
+    def _remove(self, tx: sa.Connection, contact_id: int, remotes: Sequence[tuple[str, str, str, str]], emails: set[str]) -> None:
+        merged = list(tx.execute(sa.select(t.contact.c.id).where(t.contact.c.merged_into == contact_id)).scalars())
+        for table in (t.identity, t.link, t.history, t.change, t.outbox, t.conflict):
+            tx.execute(sa.delete(table).where(table.c.contact_id.in_([contact_id, *merged])))
+        tx.execute(sa.delete(t.contact).where(t.contact.c.id.in_([contact_id, *merged])))
+        now = self.engine.desk.now
+        hashes = sorted(hash_email(e) for e in emails) or [""]
+        rows = [
+            {"connection": c, "object": o, "remote_id": r, "email_hash": hashes[0], "at": now} for c, o, r, _ in remotes
+        ] + [{"connection": "", "object": "", "remote_id": h, "email_hash": h, "at": now} for h in hashes if h]
+        for row in rows:
+            where = [t.suppression.c[k] == row[k] for k in ("connection", "object", "remote_id")]
+            tx.execute(sa.delete(t.suppression).where(*where))
+            tx.execute(sa.insert(t.suppression).values(**row))
+
