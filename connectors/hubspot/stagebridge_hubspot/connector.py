@@ -8,19 +8,39 @@ with HubSpot(token="pat-…") as hs:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from zoneinfo import ZoneInfo
 
 from stagebridge.clock import Clock
 from stagebridge.connector import (
-    Capabilities, Connector, ConnectorSettings, Cursor, Done, Entry, Health, Hint, HookRequest, Outcome, Page, Rate, Read,
-    Record, Rejected, Schema, Stage, Webhooks, Write,
-)  # fmt: skip
-from stagebridge.errors import ConfigError, PlatformDown
-from stagebridge.http import Client, Response
+    Capabilities,
+    Connector,
+    ConnectorSettings,
+    Cursor,
+    Done,
+    Entry,
+    Health,
+    Hint,
+    HookRequest,
+    Outcome,
+    Page,
+    Rate,
+    Read,
+    Record,
+    Schema,
+    Stage,
+    Unknown,
+    Webhooks,
+    Write,
+)
+from stagebridge.errors import AuthError, BudgetExhausted, ConfigError, NoAnswer, StagebridgeError
+from stagebridge.http import Client, Response, Verdict
 from stagebridge.mapping import Missing
-from stagebridge_hubspot import account, consent, hooks, paths, read, write
-from stagebridge_hubspot.answers import body_of, judge, row_outcome
+from stagebridge_hubspot import consent, hooks, paths, read, write
+from stagebridge_hubspot.account import Account
+from stagebridge_hubspot.answers import body_of, judge, row_outcome, sentence
 from stagebridge_hubspot.auth import Given, Refreshing
 from stagebridge_hubspot.settings import HubSpotSettings
 
@@ -28,11 +48,12 @@ if TYPE_CHECKING:
     import hubspot
 
 BATCH = 100
+ALWAYS = ("email", "lastmodifieddate", "hs_merged_object_ids", "lifecyclestage")
 CONTAINER = "properties."
 
 
 class HubSpot(Connector):
-    """One HubSpot account. The data plane is our own HTTP client; properties and pipelines go through the official SDK."""
+    """One HubSpot account: records through our own HTTP client, properties and pipelines through the official SDK."""
 
     platform: ClassVar[str] = "hubspot"
     Settings: ClassVar[type[ConnectorSettings]] = HubSpotSettings
@@ -53,31 +74,41 @@ class HubSpot(Connector):
     def __init__(self, settings: ConnectorSettings | None = None, *, clock: Clock | None = None, **values: Any) -> None:
         super().__init__(settings, clock=clock, **values)
         s = self.settings
+        self._verdict = judge(self.clock, self._midnight)
         self.client = Client(
-            s.base_url or "https://api.hubapi.com", clock=self.clock, judge=judge(self.clock), share=s.budget,
+            s.base_url or "https://api.hubapi.com", clock=self.clock, judge=self.judge, share=s.budget,
             windows={n: [r] for n, r in self.budgets.items()}, timeout=s.timeout,
         )  # fmt: skip
         self.contacts = paths.CONTACTS[s.api]
         self.consent = paths.CONSENT[s.api]
-        self._sdk: Any = None
+        self._control = Account(self)
+        self.sdk: Any = None
+        self._details: dict[str, Any] = {}
         self._order: dict[str, int] | None = None
+        self._spent_until: datetime | None = None
         if s.token is not None:
             token = s.token
             self.client.auth = Given(lambda: token.get_secret_value())
         else:
-            assert s.client_id and s.client_secret and s.refresh_token
+            assert s.client_id is not None
+            assert s.client_secret is not None
+            assert s.refresh_token is not None
             self.client.auth = Refreshing(
                 self.client, paths.TOKEN[s.api], s.client_id, s.client_secret, s.refresh_token, self.clock
             )
 
     @classmethod
     def from_client(cls, client: hubspot.Client, **values: Any) -> Self:
-        """Use an SDK client that the caller already has; its token is asked for at every request, so a refresh by the
-        caller is seen."""
-        made = cls(token=client.config.get("access_token") or client.access_token, **values)
+        """Use an SDK client that the caller already has, and its host; its token is asked for at every request, so a
+        refresh by the caller is seen."""
+        host = client.config.get("host") or client.config.get("base_url")
+        made = cls(token=client.access_token or "", **({"base_url": host} if host else {}) | values)
         made.client.auth = Given(lambda: str(client.access_token))
-        made._sdk = client
+        made.sdk = client
         return made
+
+    def __repr__(self) -> str:
+        return f"HubSpot({self.client.base_url})"
 
     @property
     def default_mapping(self) -> str:
@@ -85,24 +116,43 @@ class HubSpot(Connector):
 
     # --- plumbing ----------------------------------------------------------------------------------------------
 
-    @property
-    def sdk(self) -> Any:
-        """The official client, made when it is first needed: importing it takes time and memory."""
-        if self._sdk is None:
-            from hubspot import HubSpot as Sdk
+    def judge(self, response: Response) -> Verdict:
+        """What an answer means; its headers say what this account may do, which is more than the smallest may."""
+        figures = {
+            name: int(text)
+            for name in ("Max", "Interval-Milliseconds", "Daily", "Daily-Remaining")
+            if (text := response.headers.get(f"X-HubSpot-RateLimit-{name}", "")).isdigit()
+        }
+        if figures.get("Max") and figures.get("Interval-Milliseconds"):
+            self.client.budgets["default"].allow(figures["Max"], figures["Interval-Milliseconds"] / 1000)
+        if figures.get("Daily-Remaining", 1) < figures.get("Daily", 0) * (1 - self.settings.budget):
+            self._spent_until = self._midnight()
+        return self._verdict(response)
 
-            where = (
-                {"host": self.settings.base_url, "base_url": self.settings.base_url} if self.settings.base_url else {}
-            )
-            self._sdk = Sdk(**where)
-        if self.client.auth is not None and (self._sdk.access_token is None or self.settings.token is None):
-            self._sdk.access_token = self.client.auth.headers()["Authorization"].removeprefix("Bearer ")
-        return self._sdk
+    def account(self) -> dict[str, Any]:
+        """The account's id, kind and time zone; the SDK has no typed call for it."""
+        if not self._details:
+            self._details = self.get(paths.ACCOUNT, {})
+        return self._details
+
+    def _midnight(self) -> datetime:
+        """When the daily quota starts again: midnight in the account's zone; in UTC while that is not known."""
+        zone = ZoneInfo("UTC")
+        with suppress(KeyError, ValueError):
+            zone = ZoneInfo(str(self._details.get("timeZone") or "UTC"))
+        tomorrow = self.clock.now().astimezone(zone).date() + timedelta(days=1)
+        return datetime.combine(tomorrow, datetime.min.time(), zone).astimezone(UTC)
 
     def request(
         self, method: str, path: str, json: Any = None, *, params: Mapping[str, Any] | None = None,
         endpoint: str = "default", effect: bool = False,
     ) -> Response:  # fmt: skip
+        if self._spent_until is not None and self.clock.now() < self._spent_until:
+            raise BudgetExhausted(
+                "our share of the HubSpot account's calls of this day is used up", until=self._spent_until,
+                hint="They come back at midnight in the account's time zone; raise `budget` to use more of them.",
+                code="SB-HUBSPOT-DAILY",
+            )  # fmt: skip
         return self.client.request(method, path, json=json, params=params, endpoint=endpoint, effect=effect)
 
     def get(self, path: str, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,9 +165,9 @@ class HubSpot(Connector):
     def _ok(answer: Response, path: str) -> dict[str, Any]:
         body = body_of(answer)
         if answer.status >= 400:
-            raise PlatformDown(
-                f"HubSpot answered {answer.status} to {path}: {body.get('message', 'no reason given')}",
-                hint="If it goes on, this is a defect: please report it with the message.", code="SB-HUBSPOT-REQUEST",
+            raise StagebridgeError(
+                f"HubSpot answered {answer.status} to {path}: {sentence(body)}",
+                hint="This is a defect of stagebridge: please report it with the message.", code="SB-HUBSPOT-REQUEST",
             )  # fmt: skip
         return body
 
@@ -126,11 +176,15 @@ class HubSpot(Connector):
         return self.client.skew
 
     def platform_now(self) -> datetime:
+        """The time on HubSpot's clock, which its answers tell: one is needed first."""
+        if not self.client.sent:
+            with suppress(AuthError):
+                self.account()
         return self.clock.now() + timedelta(seconds=self.skew)
 
     def ours(self, platform_ms: int) -> datetime:
         """A time of the platform on our clock."""
-        moment = datetime.fromtimestamp(platform_ms / 1000, tz=self.clock.now().tzinfo)
+        moment = datetime.fromtimestamp(platform_ms / 1000, UTC)
         return moment - timedelta(seconds=self.skew)
 
     # --- fields ------------------------------------------------------------------------------------------------
@@ -139,7 +193,7 @@ class HubSpot(Connector):
         """The properties that the mapping reads, and those that the connector itself needs."""
         wanted = self.mapping.remote_fields("contacts") if self.mapping is not None else ()
         names = [f.removeprefix(CONTAINER) for f in wanted if f.startswith(CONTAINER)]
-        return list(dict.fromkeys([*names, "email", "lastmodifieddate", "hs_merged_object_ids", "lifecyclestage"]))
+        return list(dict.fromkeys([*names, *ALWAYS]))
 
     def key_property(self) -> str | None:
         """Our own unique property, None where the account has none."""
@@ -149,22 +203,14 @@ class HubSpot(Connector):
     def stage_order(self) -> dict[str, int]:
         """The account's own stages and their order: custom ones have numeric ids, and admins sort them."""
         if self._order is None:
-            stages = account.sdk_call(
-                self.sdk.crm.properties.core_api.get_by_name, "contacts", "lifecyclestage"
-            ).options
-            ordered = sorted(stages, key=lambda o: o.display_order or 0)
-            self._order = {str(o.value): i for i, o in enumerate(ordered)}
+            self._order = {value: i for i, value in enumerate(self._control.stages())}
         return self._order
 
     # --- reading -----------------------------------------------------------------------------------------------
 
     def read(self, object: str = "contacts", since: Cursor | datetime | None = None) -> Iterator[Page]:
         self._only_contacts(object)
-        if isinstance(since, datetime):
-            return read.changed(self, {"from": int(since.timestamp() * 1000), "archived": 0})
-        if since is not None and since.get("phase") == "search":
-            return read.changed(self, since)
-        return read.full(self, since)
+        return read.pages(self, since)
 
     def records(self, rows: Sequence[dict[str, Any]]) -> list[Record]:
         """Answered rows as records, with their subscription status."""
@@ -188,26 +234,34 @@ class HubSpot(Connector):
         out: dict[str, Record] = {}
         for start in range(0, len(ids), BATCH):
             asked = list(dict.fromkeys(ids[start : start + BATCH]))
-            rows = self._batch_read(asked, None)
-            for row, record in zip(rows, self.records(rows), strict=True):
-                out[record.id] = record
-                for old in read.merged_ids(row):
-                    if old in asked:
-                        out[old] = record
+            rows = self.batch_read(asked)
+            now = {old: str(r["id"]) for r in rows for old in (str(r["id"]), *read.merged_ids(r))}
+            # a batch read need not know what an id was merged into; a single read answers with the survivor
+            now |= {i: found for i in asked if i not in now and (found := self._survivor(i))}
+            held = {r["id"] for r in rows}
+            rows += self.batch_read([i for i in dict.fromkeys(now[a] for a in asked if a in now) if i not in held])
+            records = {r.id: r for r in self.records(rows)}
+            out |= {a: records[now[a]] for a in asked if now.get(a) in records}
         return out
 
+    def _survivor(self, id_: str) -> str | None:
+        answer = self.request("GET", f"{self.contacts}/{id_}", params={"properties": "hs_object_id"})
+        return str(self._ok(answer, self.contacts)["id"]) if answer.status != 404 else None
+
     def find(self, object: str, by: Literal["external_id", "email"], values: Sequence[str]) -> list[Record]:
-        """By our key or by e-mail, further addresses included; both are read from the records, not from the index."""
+        """By our key or by e-mail; both are read from the records, not from the index. Further addresses are
+        identifiers to HubSpot too; where it misses one, a create comes back as a `Conflict` that names the record."""
         self._only_contacts(object)
         name = "email" if by == "email" else self.key_property()
         if name is None:
             return []
+        wanted = list(dict.fromkeys(v.lower() if by == "email" else v for v in values if v))
         rows: dict[str, dict[str, Any]] = {}
-        for start in range(0, len(values), BATCH):
-            rows |= {str(r["id"]): r for r in self._batch_read(list(values[start : start + BATCH]), name)}
+        for start in range(0, len(wanted), BATCH):
+            rows |= {str(r["id"]): r for r in self.batch_read(wanted[start : start + BATCH], name)}
         return self.records(list(rows.values()))
 
-    def _batch_read(self, ids: Sequence[str], id_property: str | None) -> list[dict[str, Any]]:
+    def batch_read(self, ids: Sequence[str], id_property: str | None = None) -> list[dict[str, Any]]:
         if not ids:
             return []
         body: dict[str, Any] = {"properties": self.properties(), "inputs": [{"id": i} for i in ids]}
@@ -216,14 +270,14 @@ class HubSpot(Connector):
         rows: list[dict[str, Any]] = self.post(f"{self.contacts}/batch/read", body).get("results") or []
         return rows
 
-    def answered(self, row: dict[str, Any], entry: Entry) -> Record:
-        """A write's answer as a record. It shows what was written and what has a value; of anything else it says nothing,
-        and that stays as it was read before the write. The same holds for subscriptions."""
+    def answered(self, row: dict[str, Any], entry: Entry, *, new: bool) -> Record:
+        """A write's answer as a record. It shows what was written and what has a value. Anything else is empty on a
+        `new` record, and on another stands as it was read before the write; the same holds for subscriptions."""
         values = row.get("properties") or {}
         sent = entry.payload.get("properties") or {}
-        before = (entry.base or {}).get("properties") or {}
-        names = self.properties() if self.mapping is not None else list(values)
-        shown = {n: values.get(n) if n in values or n in sent else before.get(n) for n in names}
+        empty = dict.fromkeys(self.properties()) if new and self.mapping is not None else {}
+        before = {n: v for n, v in ((entry.base or {}).get("properties") or {}).items() if n not in sent}
+        shown = {**empty, **before, **{n: None for n, v in sent.items() if v == ""}, **values}
         kept = (entry.base or {}).get("subscriptions")
         record = read.record({**row, "properties": shown}, None)
         data = {**record.data, **({"subscriptions": kept} if kept else {})}
@@ -237,28 +291,30 @@ class HubSpot(Connector):
         return write.write(self, batch)
 
     def archive(self, object: str, remote_id: str) -> Outcome:
-        answer = self.request("DELETE", f"{self.contacts}/{remote_id}", effect=True)
-        return Done(remote_id) if answer.status in (200, 204, 404) else row_outcome(body_of(answer))
+        return self._remove("DELETE", f"/{remote_id}", remote_id)
 
     def erase(self, object: str, remote_id: str, email: str | None) -> Outcome:
-        body = {"objectId": remote_id}
-        answer = self.request("POST", f"{self.contacts}/gdpr-delete", body, effect=True)
-        if answer.status in (200, 204, 404):
-            return Done(remote_id)
-        return Rejected("SB-HUBSPOT-ERASE", str(body_of(answer).get("message", f"HTTP {answer.status}")))
+        # by id: an address that HubSpot does not know is put on a block list instead
+        return self._remove("POST", "/gdpr-delete", remote_id, {"objectId": remote_id})
+
+    def _remove(self, method: str, tail: str, remote_id: str, body: Any = None) -> Outcome:
+        try:
+            answer = self.request(method, self.contacts + tail, body, effect=True)
+        except NoAnswer as error:
+            return Unknown(str(error))
+        return Done(remote_id) if answer.status in (200, 204, 404) else row_outcome(body_of(answer))
 
     # --- the account -------------------------------------------------------------------------------------------
 
     def check(self) -> Health:
-        return account.check(self)
+        return self._control.check()
 
     def discover(self) -> Schema:
-        return account.discover(self)
+        self._order = None
+        return self._control.discover()
 
     def provision(self, missing: Sequence[Missing], *, dry_run: bool = True) -> list[str]:
-        said = account.provision(self, missing, dry_run=dry_run)
-        self._order = None
-        return said
+        return self._control.provision(missing, dry_run=dry_run)
 
     def native_salesforce(self) -> bool:
         """Whether HubSpot's own Salesforce integration has left its ids on contacts."""

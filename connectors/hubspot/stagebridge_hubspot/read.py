@@ -1,15 +1,17 @@
-"""Reading contacts: the list for a full pass, search for what changed since, batch reads for values.
+"""Reading contacts: the list for a full pass, search for what changed since, the recycle bin, batch reads for values.
 
-The search index lags, so its rows are hints: only their ids are used, and the values come from a batch read. Its windows
-are frozen and walked by record id, because more records than the search can page through may carry one and the same
-modification time.
+The search index lags, so its rows are hints: only their ids are used, and the values come from a batch read. Its
+windows are frozen and walked by record id, because more records than the search can page through may carry one and
+the same modification time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlencode
 
 from stagebridge.connector import Cursor, Page, Record
 from stagebridge_hubspot.answers import moment
@@ -23,78 +25,106 @@ LONGEST_URL = 6000
 """Characters of a `properties=` list that still fit into the URL of a list call; longer ones are answered with 414."""
 
 
-def full(hs: HubSpot, cursor: Cursor | None) -> Iterator[Page]:
-    """Every live contact, then the archived ones. The cursor remembers when the pass began: what changes meanwhile is
-    found by the first search after it."""
-    state: Cursor = cursor or {"phase": "list", "after": None, "began": _ms(hs.platform_now())}
-    names = hs.properties()
-    by_id = len(",".join(names)) > LONGEST_URL
-    params: dict[str, Any] = {"limit": LIST_PAGE, "archived": "false"}
-    if not by_id:
-        params["properties"] = ",".join(names)
-    while True:
-        if state["after"] is not None:
-            params["after"] = state["after"]
-        body = hs.get(hs.contacts, params)
-        rows = body.get("results", [])
-        records = list(hs.fetch("contacts", [r["id"] for r in rows]).values()) if by_id else hs.records(rows)
-        state = {**state, "after": _next(body)}
-        if state["after"] is None:
-            break
-        yield Page(records, state)
-    since = {"phase": "search", "from": state["began"] - int(hs.lag * 1000), "archived": 0}
-    yield from _archived(hs, records, since, covered=hs.ours(state["began"]))
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a read stands: its cursor. Times are milliseconds, on HubSpot's clock unless it says otherwise.
+
+    `start` and `end` bound the window under way (no `end`: the next one, not begun), `after` is where its next page
+    begins. `swept` is when the recycle bin was last looked through and `covered` what the pass covers, on our clock.
+    """
+
+    phase: Literal["list", "search", "bin"]
+    start: int
+    end: int | None = None
+    after: str = ""
+    swept: int = 0
+    covered: int = 0
 
 
-def changed(hs: HubSpot, cursor: Cursor) -> Iterator[Page]:
-    """What changed since the cursor's window, and now and then what went into the recycle bin."""
-    start = int(cursor["from"])
-    end = int(cursor.get("to") or _ms(hs.platform_now() - timedelta(seconds=hs.lag)))
-    last = str(cursor.get("last") or "0")
-    after = {"phase": "search", "from": max(start, end - int(hs.lag * 1000)), "archived": cursor.get("archived", 0)}
-    while True:
-        ids = _hints(hs, start, end, last) if end > start else []
-        records = list(hs.fetch("contacts", ids).values())
-        if len(ids) < SEARCH_PAGE:
-            break
-        last = ids[-1]
-        yield Page(records, {**cursor, "to": end, "last": last})
-    due = hs.clock.now().timestamp() - float(cursor.get("archived", 0)) >= hs.settings.deletes_every
-    covered = hs.ours(end)
-    if due:
-        yield from _archived(hs, records, after, covered=covered)
-    else:
-        yield Page(records, after, covered=covered)
+Step = tuple[list[Record], Place, bool]
+"""A page's records, the place after them, and whether the pass is over."""
 
 
-def _hints(hs: HubSpot, start: int, end: int, last: str) -> list[str]:
+def pages(hs: HubSpot, since: Cursor | datetime | None) -> Iterator[Page]:
+    """A full pass (the list, then the bin), what changed since a time, or on from a cursor."""
+    place = Place(**since) if isinstance(since, dict) else _begin(hs, since)
+    steps = {"list": _listed, "search": _changed, "bin": _archived}
+    over = False
+    while not over:
+        records, place, over = steps[place.phase](hs, place)
+        yield Page(records, asdict(place), datetime.fromtimestamp(place.covered / 1000, UTC) if over else None)
+
+
+def _begin(hs: HubSpot, since: datetime | None) -> Place:
+    theirs, ours, lag = _ms(hs.platform_now()), _ms(hs.clock.now()), int(hs.lag * 1000)
+    if since is None:  # what changes during the pass is found by the first search after it
+        return Place("list", start=theirs - lag, swept=ours, covered=ours)
+    return Place("search", start=_ms(since) + theirs - ours - lag)
+
+
+def _listed(hs: HubSpot, place: Place) -> Step:
+    names = ",".join(hs.properties())
+    query: dict[str, Any] = {"limit": LIST_PAGE, "archived": "false"} | ({"after": place.after} if place.after else {})
+    by_id = len(urlencode({"properties": names})) > LONGEST_URL
+    body = hs.get(hs.contacts, query | {"properties": "hs_object_id" if by_id else names})
+    rows = body.get("results") or []
+    if by_id:
+        rows = hs.batch_read([str(r["id"]) for r in rows])
+    after = _next(body)
+    onward = replace(place, after=after) if after else replace(place, phase="bin", after="")
+    return _with_aliases(hs, rows), onward, False
+
+
+def _archived(hs: HubSpot, place: Place) -> Step:
+    """The recycle bin: neither the list nor the search shows what is in it."""
+    query = {"limit": LIST_PAGE, "archived": "true", "properties": "hs_object_id"}
+    body = hs.get(hs.contacts, query | ({"after": place.after} if place.after else {}))
+    gone = [Record("contacts", str(r["id"]), deleted=True) for r in body.get("results") or []]
+    after = _next(body)
+    if after:
+        return gone, replace(place, after=after), False
+    return gone, replace(place, phase="search", after=""), True
+
+
+def _changed(hs: HubSpot, place: Place) -> Step:
+    ours, lag = _ms(hs.clock.now()), int(hs.lag * 1000)
+    if place.end is None:
+        end = _ms(hs.platform_now()) - lag
+        place = replace(place, end=max(end, place.start), covered=ours - lag)
+    ids, more = _hints(hs, place)
+    records = _with_aliases(hs, hs.batch_read(ids))
+    if more:
+        return records, replace(place, after=ids[-1]), False
+    # the next window begins a lag before the end of this one, in case the index was slower than we believe
+    onward = replace(place, start=max(place.start, (place.end or 0) - lag), end=None, after="")
+    if ours - place.swept >= hs.settings.deletes_every * 1000:
+        return records, replace(onward, phase="bin", swept=ours), False
+    return records, onward, True
+
+
+def _hints(hs: HubSpot, place: Place) -> tuple[list[str], bool]:
+    """The ids of a page of the window, rising, and whether it has more."""
+    if place.end is None or place.end <= place.start:
+        return [], False
+    changed, id_ = "lastmodifieddate", "hs_object_id"
     filters = [
-        {"propertyName": "lastmodifieddate", "operator": "BETWEEN", "value": str(start), "highValue": str(end)},
-        {"propertyName": "hs_object_id", "operator": "GT", "value": last},
+        {"propertyName": changed, "operator": "GTE", "value": str(place.start)},
+        {"propertyName": changed, "operator": "LT", "value": str(place.end)},
+        {"propertyName": id_, "operator": "GT", "value": place.after or "0"},
     ]
     body = {
-        "filterGroups": [{"filters": filters}],
-        "sorts": [{"propertyName": "hs_object_id", "direction": "ASCENDING"}],
-        "properties": ["hs_object_id"],
-        "limit": SEARCH_PAGE,
-    }
+        "filterGroups": [{"filters": filters}], "properties": [id_], "limit": SEARCH_PAGE,
+        "sorts": [{"propertyName": id_, "direction": "ASCENDING"}],
+    }  # fmt: skip
     found = hs.post(f"{hs.contacts}/search", body, endpoint="search")
-    return [str(r["id"]) for r in found.get("results", [])]
+    ids = sorted((str(r["id"]) for r in found.get("results") or []), key=int)
+    return ids, bool(ids and _next(found))
 
 
-def _archived(hs: HubSpot, records: Sequence[Record], since: Cursor, *, covered: datetime) -> Iterator[Page]:
-    """The recycle bin, behind the last page of a pass: search never shows it."""
-    params: dict[str, Any] = {"limit": LIST_PAGE, "archived": "true", "properties": "hs_object_id"}
-    since = {**since, "archived": int(hs.clock.now().timestamp())}
-    while True:
-        body = hs.get(hs.contacts, params)
-        gone = [Record("contacts", str(r["id"]), deleted=True) for r in body.get("results", [])]
-        after = _next(body)
-        records = [*records, *gone]
-        if after is None:
-            yield Page(records, since, covered=covered)
-            return
-        params["after"] = after
+def _with_aliases(hs: HubSpot, rows: Sequence[dict[str, Any]]) -> list[Record]:
+    """The rows' records, and before them what was merged into each: else the survivor would look like a newcomer."""
+    aliases = [Record("contacts", old, deleted=True, merged_into=str(r["id"])) for r in rows for old in merged_ids(r)]
+    return [*aliases, *hs.records(rows)]
 
 
 def record(row: dict[str, Any], subscription: dict[str, Any] | None) -> Record:
@@ -118,9 +148,8 @@ def merged_ids(row: dict[str, Any]) -> list[str]:
     return [i for i in text.split(";") if i and i != str(row["id"])]
 
 
-def _next(body: dict[str, Any]) -> str | None:
-    after = ((body.get("paging") or {}).get("next") or {}).get("after")
-    return None if after is None else str(after)
+def _next(body: dict[str, Any]) -> str:
+    return str(((body.get("paging") or {}).get("next") or {}).get("after") or "")
 
 
 def _ms(when: datetime) -> int:
