@@ -256,18 +256,19 @@ class HubSpot(Connector):
         if name is None:
             return []
         wanted = list(dict.fromkeys(v.lower() if by == "email" else v for v in values if v))
-        rows: dict[str, dict[str, Any]] = {}
-        for start in range(0, len(wanted), BATCH):
-            rows |= {str(r["id"]): r for r in self.batch_read(wanted[start : start + BATCH], name)}
+        rows = {str(r["id"]): r for r in self.batch_read(wanted, name)}
         return self.records(list(rows.values()))
 
     def batch_read(self, ids: Sequence[str], id_property: str | None = None) -> list[dict[str, Any]]:
-        if not ids:
-            return []
-        body: dict[str, Any] = {"properties": self.properties(), "inputs": [{"id": i} for i in ids]}
-        if id_property:
-            body["idProperty"] = id_property
-        rows: list[dict[str, Any]] = self.post(f"{self.contacts}/batch/read", body).get("results") or []
+        """The rows of records, in any order, in calls of at most 100; those that do not exist are left out."""
+        rows: list[dict[str, Any]] = []
+        for start in range(0, len(ids), BATCH):
+            body: dict[str, Any] = {
+                "properties": self.properties(),
+                "inputs": [{"id": i} for i in ids[start : start + BATCH]],
+                **({"idProperty": id_property} if id_property else {}),
+            }
+            rows += self.post(f"{self.contacts}/batch/read", body).get("results") or []
         return rows
 
     def answered(self, row: dict[str, Any], entry: Entry, *, new: bool) -> Record:

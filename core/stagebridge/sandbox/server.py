@@ -57,7 +57,9 @@ class App:
             if not message.get("more_body"):
                 break
         headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
-        query = dict(parse_qsl(scope["query_string"].decode(), keep_blank_values=True))
+        query: dict[str, str] = {}
+        for name, value in parse_qsl(scope["query_string"].decode(), keep_blank_values=True):
+            query[name] = f"{query[name]},{value}" if name in query else value  # a list is repeated, or has commas
         call = Call(scope["method"], scope.get("raw_path", b"").decode().split("?")[0], query, headers, body)
         if call.path.startswith("/_sandbox/"):
             await self._send(send, self._side(call))

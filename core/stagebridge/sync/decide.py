@@ -51,7 +51,9 @@ class Decisions:
         """Put a contact into a stage by hand, backwards too; it wins over everything that was said before."""
         if stage not in self.engine.lifecycle.names:
             names = ", ".join(s.name for s in (*self.engine.lifecycle.stages, *self.engine.lifecycle.lost))
-            raise ConfigError(f"'{stage}' is no stage of the lifecycle {self.engine.lifecycle.name}", hint=f"It has {names}.")
+            raise ConfigError(
+                f"'{stage}' is no stage of the lifecycle {self.engine.lifecycle.name}", hint=f"It has {names}."
+            )
         with self.engine.ledger.lock(), self.engine.desk.book() as book:
             contact = self.find(book, who)
             self._set_stage(book, contact, stage, reason)
@@ -79,7 +81,9 @@ class Decisions:
             c = t.conflict.c
             row = book.tx.execute(sa.select(t.conflict).where(c.id == conflict_id)).one_or_none()
             if row is None or row.closed is not None:
-                raise ConfigError(f"there is no open conflict {conflict_id}", hint="`stagebridge conflicts` lists them.")
+                raise ConfigError(
+                    f"there is no open conflict {conflict_id}", hint="`stagebridge conflicts` lists them."
+                )
             book.load_contacts([row.contact_id])
             contact = book.follow(book.contacts[row.contact_id])
             link = book.remotes.get((row.connection, row.object, row.remote_id))
@@ -123,9 +127,13 @@ class Decisions:
             held = book.remotes.get((connection, object, remote_id))
             there = book.live_link(contact, connection, object)
             if there is not None and there is not held:
-                raise ConfigError(f"{contact.key} is linked to {connection} {there.remote_id} already", hint="Unlink that first.")
+                raise ConfigError(
+                    f"{contact.key} is linked to {connection} {there.remote_id} already", hint="Unlink that first."
+                )
             if held is None:
-                raise ConfigError(f"the ledger has not read {connection} {object} {remote_id} yet", hint="Run a plan first.")
+                raise ConfigError(
+                    f"the ledger has not read {connection} {object} {remote_id} yet", hint="Run a plan first."
+                )
             other = book.follow(book.contacts[held.contact_id])
             if other is not contact:
                 if any(x.state == "live" and x is not held for x in book.links_of(other)):
@@ -153,7 +161,13 @@ class Decisions:
             book.reindex(fresh)
             if fresh.values.get("stage"):
                 book.new_history(
-                    fresh, stage=fresh.values["stage"], at=0, connection=connection, link_id=held.id, baseline=True, event_id=""
+                    fresh,
+                    stage=fresh.values["stage"],
+                    at=0,
+                    connection=connection,
+                    link_id=held.id,
+                    baseline=True,
+                    event_id="",
                 )
             book.touched.update((old.id, fresh.id))
             self.engine.intake.count_debts(book)
@@ -168,9 +182,15 @@ class Decisions:
                 book = Book(tx, now=self.engine.desk.now, version=self.engine.desk.version)
                 contact = self.find(book, who)
                 if any(r.state == "sending" for r in self._outbox(tx, contact)):
-                    raise ConfigError("a write about this person is still unanswered", hint="Run it again in a few minutes.")
+                    raise ConfigError(
+                        "a write about this person is still unanswered", hint="Run it again in a few minutes."
+                    )
                 links = [x for x in book.links_of(contact) if x.state != "gone"]
-                emails = {contact.values.get("email"), *(contact.values.get("emails") or ()), *(x.seen.get("email") for x in links)}
+                emails = {
+                    contact.values.get("email"),
+                    *(contact.values.get("emails") or ()),
+                    *(x.seen.get("email") for x in links),
+                }
                 email = contact.values.get("email")
                 found = [(x.connection, x.object, x.remote_id, x.state) for x in links]
             done = [self._erase(c, o, r, s, email) for c, o, r, s in found]
@@ -193,7 +213,9 @@ class Decisions:
     def _outbox(tx: sa.Connection, contact: ContactRow) -> Sequence[Any]:
         return tx.execute(sa.select(t.outbox).where(t.outbox.c.contact_id == contact.id)).all()
 
-    def _remove(self, tx: sa.Connection, contact_id: int, remotes: Sequence[tuple[str, str, str, str]], emails: set[str]) -> None:
+    def _remove(
+        self, tx: sa.Connection, contact_id: int, remotes: Sequence[tuple[str, str, str, str]], emails: set[str]
+    ) -> None:
         merged = list(tx.execute(sa.select(t.contact.c.id).where(t.contact.c.merged_into == contact_id)).scalars())
         for table in (t.identity, t.link, t.history, t.change, t.outbox, t.conflict):
             tx.execute(sa.delete(table).where(table.c.contact_id.in_([contact_id, *merged])))
@@ -207,4 +229,3 @@ class Decisions:
             where = [t.suppression.c[k] == row[k] for k in ("connection", "object", "remote_id")]
             tx.execute(sa.delete(t.suppression).where(*where))
             tx.execute(sa.insert(t.suppression).values(**row))
-

@@ -23,7 +23,9 @@ def status(ledger: Ledger) -> dict[str, Any]:
         box = tx.execute(sa.select(t.outbox.c.connection, t.outbox.c.state, sa.func.count()).group_by(
             t.outbox.c.connection, t.outbox.c.state)).all()  # fmt: skip
         kinds = tx.execute(
-            sa.select(t.conflict.c.kind, sa.func.count()).where(t.conflict.c.closed.is_(None)).group_by(t.conflict.c.kind)
+            sa.select(t.conflict.c.kind, sa.func.count())
+            .where(t.conflict.c.closed.is_(None))
+            .group_by(t.conflict.c.kind)
         ).all()
         contacts = tx.scalar(sa.select(sa.func.count()).select_from(t.contact).where(t.contact.c.merged_into.is_(None)))
     last = runs(ledger, 1)
@@ -71,7 +73,10 @@ def conflicts(ledger: Ledger) -> list[dict[str, Any]]:
     with ledger.begin() as tx:
         c = t.conflict.c
         query = (
-            sa.select(t.conflict, t.contact.c.key).join(t.contact, t.contact.c.id == c.contact_id).where(c.closed.is_(None)).order_by(c.id)
+            sa.select(t.conflict, t.contact.c.key)
+            .join(t.contact, t.contact.c.id == c.contact_id)
+            .where(c.closed.is_(None))
+            .order_by(c.id)
         )
         rows = tx.execute(query).all()
     return [
@@ -86,12 +91,18 @@ def dead_letters(ledger: Ledger) -> list[dict[str, Any]]:
     out = []
     with ledger.begin() as tx:
         o = t.outbox.c
-        query = sa.select(t.outbox, t.contact.c.key).join(t.contact, t.contact.c.id == o.contact_id).where(o.state == "dead")
+        query = (
+            sa.select(t.outbox, t.contact.c.key)
+            .join(t.contact, t.contact.c.id == o.contact_id)
+            .where(o.state == "dead")
+        )
         for r in tx.execute(query.order_by(o.id)):
             out.append({"id": f"{r.id}", "contact": r.key, "connection": r.connection, "object": r.object, "path": "",
                         "code": r.code, "reason": r.error})  # fmt: skip
         c = t.link.c
-        blocked = sa.select(t.link, t.contact.c.key).join(t.contact, t.contact.c.id == c.contact_id).where(c.blocked != "{}")
+        blocked = (
+            sa.select(t.link, t.contact.c.key).join(t.contact, t.contact.c.id == c.contact_id).where(c.blocked != "{}")
+        )
         for r in tx.execute(blocked.order_by(c.id)):
             for path, why in orjson.loads(r.blocked).items():
                 if why["kind"] in ("parked", "unwritable", "flapping"):
@@ -112,15 +123,21 @@ def release(ledger: Ledger, which: str, *, retry: bool) -> None:
             mark = values if retry else {"code": "SB-DISCARDED"}
             done = tx.execute(sa.update(t.outbox).where(o.id == int(row_id), o.state == "dead").values(**mark)).rowcount
         else:
-            held = tx.execute(sa.select(t.link.c.blocked, t.link.c.contact_id).where(t.link.c.id == int(row_id))).one_or_none()
+            held = tx.execute(
+                sa.select(t.link.c.blocked, t.link.c.contact_id).where(t.link.c.id == int(row_id))
+            ).one_or_none()
             blocked = orjson.loads(held.blocked) if held is not None else {}
             done = 1 if path in blocked else 0
             if done and retry:
                 del blocked[path]
-                tx.execute(sa.update(t.link).where(t.link.c.id == int(row_id)).values(blocked=orjson.dumps(blocked).decode()))
+                tx.execute(
+                    sa.update(t.link).where(t.link.c.id == int(row_id)).values(blocked=orjson.dumps(blocked).decode())
+                )
                 tx.execute(sa.delete(t.meta).where(t.meta.c.name == "configuration"))  # count its debts again
         if not done:
-            raise ConfigError(f"there is no dead letter {which}", hint="`stagebridge dead-letters` lists them with their ids.")
+            raise ConfigError(
+                f"there is no dead letter {which}", hint="`stagebridge dead-letters` lists them with their ids."
+            )
 
 
 def trace(ledger: Ledger, who: str) -> dict[str, Any]:
@@ -133,7 +150,9 @@ def trace(ledger: Ledger, who: str) -> dict[str, Any]:
         contact = found[0]
         links = {x.id: x for x in book.links_of(contact)}
         history = sorted(book.history_of(contact), key=lambda r: (r.at, r.id))
-        changes = tx.execute(sa.select(t.change).where(t.change.c.contact_id == contact.id).order_by(t.change.c.id)).all()
+        changes = tx.execute(
+            sa.select(t.change).where(t.change.c.contact_id == contact.id).order_by(t.change.c.id)
+        ).all()
     name = {i: f"{x.connection} {x.object} {x.remote_id}" for i, x in links.items()}
     return {
         "key": contact.key,

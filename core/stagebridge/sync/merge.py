@@ -298,7 +298,7 @@ class Merger:
         ranks = range(self.lifecycle.rank(current) + 1, self.lifecycle.rank(value))
         for rank in ranks:
             stage = self.lifecycle.stages[rank].name
-            entered = ms(view.entered.get(stage)) if hasattr(view, "entered") else None
+            entered = ms(view.entered(stage))
             book.new_history(
                 contact, stage=stage, at=when if entered is None else entered, connection=side.name, link_id=link.id,
                 verdict="passed", reason="dated by the platform" if entered is not None else "skipped between two reads",

@@ -1,0 +1,228 @@
+"""init, connectors, check, discover, provision."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from stagebridge.cli.console import STATE, emit, out, side_of, table
+from stagebridge.config import connectors as installed
+from stagebridge.errors import ConfigError, StagebridgeError
+from stagebridge.ledger.store import Ledger
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Name = Annotated[str, typer.Argument(help="A connection of the configuration.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(init)
+    app.command("connectors")(list_connectors)
+    app.command()(check)
+    app.command()(discover)
+    app.command()(provision)
+
+
+TEMPLATE = """\
+# stagebridge: which accounts are kept in step, and how. Secrets stay in .env or in files.
+version: 1
+ledger: sqlite:///stagebridge.db
+lifecycle: default                 # default, messaging, five_phase, relationship, or your own .yaml
+timezone: {zone}
+
+connections:
+  crm:
+    type: hubspot
+    token: ${{HUBSPOT_TOKEN}}        # private app or service key; scopes: see .env.example
+    budget: 80%                    # leave some of the account's limit to others
+  sales:
+    type: salesforce
+    domain: acme.my                # your My Domain, without .salesforce.com
+    client_id: ${{SF_CLIENT_ID}}
+    client_secret: ${{SF_CLIENT_SECRET}}
+    default_region: DE             # for phone numbers without a country code
+
+contacts:
+  between: [crm, sales]
+  initial: {{prefer: crm}}           # who is right where both hold a value at first: prefer one, or fill_empty
+  rules: {{"consent.*": most_restrictive, "*": latest}}
+  guards: {{max_creates: 500, max_stage_moves: 20%}}
+
+jobs:
+  - {{name: contacts, every: 5m}}
+"""
+
+ENVIRONMENT = """\
+# HubSpot: Settings > Integrations > private app or service key. Scopes: crm.objects.contacts.read, crm.objects.contacts.write,
+# crm.schemas.contacts.read, crm.schemas.contacts.write, crm.objects.owners.read
+HUBSPOT_TOKEN=
+# Salesforce: an External Client App with the client credentials flow and a run-as user. Scope: api
+SF_CLIENT_ID=
+SF_CLIENT_SECRET=
+"""
+
+
+def init(
+    from_: Annotated[
+        str | None, typer.Option("--from", help="Read these connections and suggest stages: crm,sales")
+    ] = None,
+) -> None:
+    """Write a commented stagebridge.yaml and .env.example, or suggest stages from the accounts."""
+    if from_ is not None:
+        _suggest(from_.split(","))
+        return
+    target = STATE.path
+    for path, text in ((target, TEMPLATE.format(zone="UTC")), (target.parent / ".env.example", ENVIRONMENT)):
+        if path.exists():
+            raise ConfigError(f"{path} exists already", hint="Name another file with -c, or move it away.")
+        path.write_text(text, "utf-8")
+        out.print(f"wrote {path}")
+    out.print(
+        "Next: put the secrets into .env, then `stagebridge check`, `stagebridge provision CONN` and `stagebridge plan`."
+    )
+
+
+def _suggest(names: list[str]) -> None:
+    """The accounts' own stages beside ours: what matches by name, and what a person must decide."""
+    lifecycle = STATE.config().lifecycle
+    for name in names:
+        side = side_of(name.strip())
+        facts = side.connector.discover().facts
+        field = (side.mapping.field("stage") or "").rpartition(".")[2]
+        rows = []
+        for object in side.objects:
+            for label, value in (facts["options"].get(object, {}).get(field) or {}).items():
+                plain = label.lower().replace(" ", "_").removesuffix("_lead")
+                ours = next((s for s in sorted(lifecycle.names) if s == plain or s == value), None)
+                mapped = side.mapping.read(_probe(side.mapping, field, value), object).get("stage") or ours
+                rows.append(
+                    {
+                        "connection": name,
+                        "object": object,
+                        "their_stage": f"{label} ({value})",
+                        "our_stage": mapped or "?  decide",
+                    }
+                )
+        table(rows, ("connection", "object", "their_stage", "our_stage"), f"{name}: no stage field with options")
+
+
+def _probe(mapping: Any, field: str, value: str) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "properties": {field: value, "hs_lead_status": None},
+        field: value,
+        "attributes": {"type": "Contact"},
+    }
+    return record
+
+
+def list_connectors(json_: Json = False) -> None:
+    """Installed connectors and what they can do."""
+    rows = []
+    for name, entry in sorted(installed().items()):
+        c = entry.load().capabilities
+        rows.append(
+            {
+                "platform": name, "read": _word(c.read, "incremental" if c.read and c.read.incremental else "full"),
+                "deletes": bool(c.read and c.read.deletes), "write": _word(c.write, f"{c.write.batch} a call" if c.write else ""),
+                "stage_back": c.stage.backward if c.stage else None, "webhooks": c.webhooks.signature if c.webhooks else None,
+                "provision": c.provision, "erase": c.erase,
+            }
+        )  # fmt: skip
+    if json_:
+        emit(rows)
+    else:
+        table(
+            rows,
+            ("platform", "read", "deletes", "write", "stage_back", "webhooks", "provision", "erase"),
+            "no connector is installed",
+        )
+
+
+def _word(have: object, word: str) -> str | None:
+    return word if have else None
+
+
+def check(
+    connection: Annotated[str | None, typer.Argument(help="One connection; all without.")] = None, json_: Json = False
+) -> None:
+    """Credentials, scopes, missing fields, mapping and ledger."""
+    config = STATE.config()
+    names = [connection] if connection else list(config.connections)
+    rows, worst = [], 0
+    for name in names:
+        try:
+            health = side_of(name).connector.check()
+        except StagebridgeError as error:
+            if isinstance(error, ConfigError):
+                raise
+            rows.append(
+                {"connection": name, "account": None, "problems": [f"{error} {error.hint}".strip()], "warnings": []}
+            )
+            worst = max(worst, error.exit_code)
+            continue
+        worst = max(worst, 2 if health.problems else 0)
+        rows.append(
+            {"connection": name, "account": health.account, "problems": list(health.problems), "warnings": list(health.warnings),
+             "limits": dict(health.limits)}
+        )  # fmt: skip
+    Ledger.open(config.ledger).close()
+    if json_:
+        emit({"connections": rows, "ledger": "ok"})
+    else:
+        for row in rows:
+            out.print(f"{row['connection']}: {row['account'] or 'not reached'}")
+            for kind in ("problems", "warnings"):
+                for line in row[kind] or []:
+                    out.print(f"  {kind[:-1]}: {line}", markup=False)
+        out.print("ledger: ok")
+    raise typer.Exit(worst)
+
+
+def discover(connection: Name, json_: Json = False) -> None:
+    """The account's fields, options, stages and owners."""
+    facts = side_of(connection).connector.discover().facts
+    if json_:
+        emit(facts)
+        return
+    rows = []
+    for object, labels in facts["fields"].items():
+        for label, name in sorted(labels.items()):
+            if label != name:
+                options = facts["options"].get(object, {}).get(name) or {}
+                rows.append({"object": object, "label": label, "name": name, "options": ", ".join(options)})
+    table(rows, ("object", "label", "name", "options"), "no fields are visible")
+
+
+def provision(
+    connection: Name,
+    apply: Annotated[bool, typer.Option("--apply", help="Create what is missing.")] = False,
+    write: Annotated[
+        Path | None, typer.Option("--write", help="Write the files that an administrator deploys.")
+    ] = None,
+) -> None:
+    """Create the fields that the mapping needs, or show them."""
+    side = side_of(connection)
+    missing = side.mapping.missing()
+    if not missing and write is None:
+        out.print(f"{connection}: nothing is missing")
+        return
+    if side.connector.capabilities.provision == "files" or write is not None:
+        files = side.connector.deployable(missing)
+        if write is None:
+            for m in missing:
+                out.print(f"{connection}: {m.object}.{m.name} ({m.type})", markup=False)
+            out.print(
+                "Only an administrator can create these: `stagebridge provision "
+                + connection
+                + " --write DIR` writes the files."
+            )
+            return
+        for name, text in files.items():
+            path = write / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, "utf-8")
+        out.print(f"wrote {len(files)} files into {write}; see its README.md for how to deploy them")
+        return
+    for line in side.connector.provision(missing, dry_run=not apply):
+        out.print(f"{connection}: {'created' if apply else 'would create'} {line}", markup=False)

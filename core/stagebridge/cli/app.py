@@ -1,0 +1,63 @@
+"""The commands and how they end."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+
+from stagebridge.cli import accounts, decisions, demo, looking, syncing, upkeep
+from stagebridge.cli.console import STATE, complain
+from stagebridge.errors import ConfigError, StagebridgeError
+
+app = typer.Typer(
+    name="stagebridge", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
+    help="Keeps contacts and their lifecycle stages the same in all the systems a company uses.",
+)  # fmt: skip
+
+
+@app.callback()
+def _options(
+    config: Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")] = Path("stagebridge.yaml"),
+    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback where something fails.")] = False,
+) -> None:
+    STATE.path, STATE.debug = config, debug
+
+
+for module in (accounts, syncing, looking, decisions, upkeep, demo):
+    module.register(app)
+
+
+def run() -> None:
+    """Exit codes: 0 ok, 1 unexpected error, 2 usage or configuration, 3 credentials, 4 finished with rejected records,
+    5 stopped by a guard, 75 busy or try later."""
+    try:
+        app(standalone_mode=False)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except StagebridgeError as error:
+        if STATE.debug:
+            raise
+        complain(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        if STATE.debug:
+            raise
+        complain(
+            ConfigError(
+                f"unexpected: {type(error).__name__}: {error}",
+                hint="Run it again with --debug, and report it.",
+                code="SB-UNEXPECTED",
+            )
+        )
+        sys.exit(1)

@@ -1,0 +1,97 @@
+"""How the command talks: tables for people, JSON for programs, one sentence and a hint for what went wrong."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from stagebridge.clock import Clock, SystemClock
+from stagebridge.config import Config, load_config
+from stagebridge.errors import StagebridgeError
+from stagebridge.ledger.store import Ledger
+from stagebridge.sync.engine import Engine
+from stagebridge.sync.setup import open_sides
+from stagebridge.sync.side import Side
+
+
+@dataclass
+class State:
+    """What the options before the command said."""
+
+    path: Path = Path("stagebridge.yaml")
+    debug: bool = False
+    clock: Clock = field(default_factory=SystemClock)
+
+    def config(self) -> Config:
+        return load_config(self.path)
+
+    def ledger(self) -> Ledger:
+        return Ledger.open(self.config().ledger)
+
+
+STATE = State()
+out = Console(soft_wrap=True)
+err = Console(stderr=True, soft_wrap=True)
+
+
+def emit(data: Any) -> None:
+    """JSON on standard output."""
+    sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], empty: str) -> None:
+    """Rows as a table; a sentence where there are none."""
+    listed = list(rows)
+    if not listed:
+        out.print(empty)
+        return
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        made.add_column(column.replace("_", " "), overflow="fold")
+    for row in listed:
+        made.add_row(*("" if row.get(c) is None else str(row.get(c)) for c in columns))
+    out.print(made)
+
+
+def complain(error: StagebridgeError) -> None:
+    err.print(f"[bold red]error[/] {error.code}: ", end="")
+    err.print(str(error), markup=False, highlight=False)
+    if error.hint:
+        err.print(f"  {error.hint}", markup=False, highlight=False)
+
+
+def open_engine(*, progress: bool = False) -> tuple[Config, Engine, dict[str, StagebridgeError]]:
+    """The engine over every connection that can be opened; those that cannot come back with their error."""
+    config = STATE.config()
+    ledger = Ledger.open(config.ledger)
+    sides, failures = open_sides(config, STATE.clock)
+    if failures and not sides:
+        raise next(iter(failures.values()))
+    show = _progress if progress else None
+    return config, Engine(config.contacts, ledger, sides, config.lifecycle, STATE.clock, progress=show), failures
+
+
+def side_of(name: str) -> Side:
+    """One connection, opened. Raises `ConfigError` for a name that is not there."""
+    from stagebridge.document import nearest
+    from stagebridge.errors import ConfigError
+    from stagebridge.sync.setup import open_side
+
+    config = STATE.config()
+    if name not in config.connections:
+        raise ConfigError(f"no connection is called '{name}'{nearest(name, config.connections)}")
+    return open_side(config.connections[name], config.lifecycle, STATE.clock)
+
+
+def _progress(connection: str, step: str, count: int) -> None:
+    if err.is_terminal:
+        err.print(f"{connection}: {step} {count}", end="\r")
+    elif count % 5000 < 200:
+        err.print(f"{connection}: {step} {count}")

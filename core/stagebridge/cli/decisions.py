@@ -1,0 +1,70 @@
+"""link, unlink, stage set, forget."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from stagebridge.cli.console import emit, open_engine, out, table
+from stagebridge.sync.decide import Decisions
+
+Who = Annotated[str, typer.Argument(help="E-mail or key.")]
+Connection = Annotated[str, typer.Argument(help="A connection.")]
+Object = Annotated[str, typer.Argument(help="contacts, Contact, Lead …")]
+RemoteId = Annotated[str, typer.Argument(help="The record's id there.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(link)
+    app.command()(unlink)
+    stage = typer.Typer(help="Correct a lifecycle stage by hand.", no_args_is_help=True)
+    stage.command("set")(stage_set)
+    stage.callback()(lambda: None)
+    app.add_typer(stage, name="stage")
+    app.command()(forget)
+
+
+def link(who: Who, connection: Connection, object: Object, remote_id: RemoteId) -> None:
+    """Say that this record is this person's."""
+    _, engine, _ = open_engine()
+    Decisions(engine).link(who, connection, object, remote_id)
+    out.print("linked; the next sync brings it into step")
+
+
+def unlink(connection: Connection, object: Object, remote_id: RemoteId) -> None:
+    """Say that this record is somebody else's."""
+    _, engine, _ = open_engine()
+    Decisions(engine).unlink(connection, object, remote_id)
+    out.print("unlinked; it is a contact of its own now")
+
+
+def stage_set(
+    who: Who,
+    stage: Annotated[str, typer.Argument(help="A stage of the lifecycle.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why; it is kept in the history.")],
+) -> None:
+    """Put a contact into a stage, backwards too; the next sync writes it."""
+    _, engine, _ = open_engine()
+    Decisions(engine).set_stage(who, stage, reason)
+    out.print(f"set to {stage}; the next sync writes it everywhere")
+
+
+def forget(
+    who: Who,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Erase a person in every connection and in the ledger. Cannot be undone."""
+    if not yes:
+        typer.confirm("Erase this person everywhere, for good?", abort=True)
+    _, engine, _ = open_engine()
+    done = Decisions(engine).forget(who)
+    rows = [
+        {"connection": f.connection, "object": f.object, "remote_id": f.remote_id, "result": f.result} for f in done
+    ]
+    if json_:
+        emit(rows)
+    else:
+        table(rows, ("connection", "object", "remote_id", "result"), "no records were linked")
+    raise typer.Exit(0 if all(not r["result"].startswith("kept") for r in rows) else 4)

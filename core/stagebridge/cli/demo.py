@@ -1,0 +1,237 @@
+"""The whole thing at once, on a laptop: two full systems, the real engine, real HTTP, lags and limits on."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from stagebridge.cli.console import emit, out
+from stagebridge.clock import ElasticClock
+from stagebridge.config import load_config
+from stagebridge.errors import ConfigError
+from stagebridge.ledger.store import Ledger
+from stagebridge.lifecycle import Lifecycle
+from stagebridge.sync.engine import Engine, RoundReport
+from stagebridge.sync.setup import open_side, open_sides
+
+PATHS = ("first_name", "last_name", "stage", "job_title")
+"""What is compared between the platforms at the end."""
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(demo)
+
+
+def demo(
+    json_: Annotated[bool, typer.Option("--json", help="Print only the figures, as JSON.")] = False,
+    contacts: Annotated[int, typer.Option("--contacts", help="How many invented people.", min=20, max=20000)] = 400,
+) -> None:
+    """Two full systems meet, people edit on both sides, a platform breaks and heals. No account needed."""
+    try:
+        from stagebridge.sandbox.demo import accounts
+    except ModuleNotFoundError:
+        raise ConfigError("the demo needs `pip install 'stagebridge[sandbox]'`") from None
+    if len(accounts()) < 2:
+        raise ConfigError(
+            "the demo needs two connectors", hint="pip install stagebridge-hubspot stagebridge-salesforce"
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        figures = Demo(Path(folder), contacts, quiet=json_).play()
+    if json_:
+        emit(figures)
+    good = figures["agree"] and not (
+        figures["third_round_writes"] or figures["duplicates"] or figures["stage_regressions"]
+    )
+    raise typer.Exit(0 if good else 1)
+
+
+@dataclass
+class Demo:
+    folder: Path
+    count: int
+    quiet: bool = False
+    figures: dict[str, Any] = field(default_factory=dict)
+
+    def say(self, text: str) -> None:
+        if not self.quiet:
+            out.print(text, highlight=False)
+
+    def play(self) -> dict[str, Any]:
+        """Run the story; returns its figures."""
+        from stagebridge.sandbox import Sandbox
+        from stagebridge.sandbox.demo import accounts, people
+
+        began = time.monotonic()
+        with ExitStack() as stack:
+            self.clock = clock = ElasticClock()
+            self.accounts = accounts()
+            self.boxes = {n: stack.enter_context(Sandbox(n, clock=clock)) for n in self.accounts}
+            crowd = people(self.count, len(self.accounts))
+            for i, (name, account) in enumerate(self.accounts.items()):
+                self.boxes[name].seed(account.seed([p for p in crowd if i in p.known_to]))
+            self.witnesses = {n: a.witness(self.boxes[n].url) for n, a in self.accounts.items()}
+            config = load_config(
+                self._configuration(), {"DEMO_SECRET": "pat-demo-secret", "DEMO_CLIENT_SECRET": "sandbox-secret"}
+            )
+            self.say(
+                "[bold]Two full systems[/] on 127.0.0.1: "
+                + ", ".join(f"{n} with {len(self._records(n))} records" for n in self.boxes)
+            )
+            for name in config.contacts.between:
+                side = open_side(config.connections[name], config.lifecycle, clock)
+                if side.connector.capabilities.provision == "api" and side.mapping.missing():
+                    for line in side.connector.provision(side.mapping.missing(), dry_run=False):
+                        self.say(f"  {name}: created {line}")
+            sides, failures = open_sides(config, clock)
+            if failures:
+                raise next(iter(failures.values()))
+            ledger = Ledger.open(config.ledger)
+            self.engine = Engine(config.contacts, ledger, sides, config.lifecycle, clock)
+            self._story(config.lifecycle)
+            ledger.close()
+        self.figures["seconds"] = round(time.monotonic() - began, 1)
+        self.say(
+            f"\n{self.figures['seconds']} seconds. Next: `stagebridge init`, and docs/ for the first sync of two real systems."
+        )
+        return self.figures
+
+    def _configuration(self) -> Path:
+        names = list(self.accounts)
+        document = {
+            "version": 1,
+            "connections": {n: a.connection(self.boxes[n].url) for n, a in self.accounts.items()},
+            "contacts": {
+                "between": names, "initial": {"prefer": names[0]}, "rules": {"consent.*": "most_restrictive", "*": "latest"},
+                "guards": {"max_creates": "off", "max_stage_moves": "off", "max_changes": "off"},
+            },
+        }  # fmt: skip
+        path = self.folder / "stagebridge.yaml"
+        path.write_text(json.dumps(document), "utf-8")
+        return path
+
+    # --- the story ---------------------------------------------------------------------------------------------
+
+    def _story(self, lifecycle: Lifecycle) -> None:
+        from stagebridge.cli.syncing import show_match, show_plan
+
+        seeded = {n: self._copies(n) for n in self.boxes}
+        before = self._stages()
+        plan, report = self.engine.plan()
+        matched = sum(p.matched[k] for p in report.pulled.values() for k in ("external_id", "email", "phone"))
+        self.say("\n[bold]Who is who[/] (nothing is written yet)")
+        if not self.quiet:
+            show_match(report)
+            show_plan(plan)
+        first, calls = self._round()
+        regressions = self._regressions(before, lifecycle)
+        creates = sum(p.created for p in first.pushed.values())
+        updates = sum(p.updated for p in first.pushed.values())
+        self.say(f"\n[bold]First sync[/]: {creates} created, {updates} updated, {calls} requests")
+        before = self._stages()
+        edits = self._edit()
+        self.say(f"[bold]{edits} edits[/] by people, made through the platforms' own clients; then one platform breaks")
+        self._break()
+        second, calls = self._round()
+        writes = second.writes
+        self.say(
+            f"  with {sum(p.unknown for p in second.pushed.values())} unanswered writes read back: {writes} writes in {calls} requests"
+        )
+        for box in self.boxes.values():
+            box.heal()
+        second, _ = self._round()
+        writes += second.writes
+        regressions += self._regressions(before, lifecycle)
+        third, _ = self._round()
+        agree, compared, apart = self._agree()
+        more = sum(max(0, n - seeded[name].get(e, 1)) for name in self.boxes for e, n in self._copies(name).items())
+        self.figures |= {
+            "contacts": self.count, "matched": matched, "ambiguous": sum(plan.conflicts.values()),
+            "first_sync": {"creates": creates, "updates": updates, "api_calls": sum(sum(p.calls.values()) for p in first.pushed.values())},
+            "edits_made": edits, "second_round": {"writes": writes}, "third_round_writes": third.writes, "duplicates": more,
+            "stage_regressions": regressions, "agree": agree,
+        }  # fmt: skip
+        self.say(f"[bold]Healed[/]: one more round wrote {third.writes} times.")
+        self.say("\n[bold]What the platforms hold[/], read by their own clients")
+        for name in self.boxes:
+            records = self._records(name)
+            stages = Counter(h["stage"] for h in records)
+            self.say(
+                f"  {name}: {len(records)} records; "
+                + ", ".join(f"{n} {s or 'no stage'}" for s, n in stages.most_common(4))
+            )
+        word = "they agree on every mapped value" if agree else f"{apart} differ"
+        self.say(f"  {compared} people in all of them: {word}; {more} doubled, {regressions} stages moved backwards,")
+        self.say(
+            f"  {sum(plan.conflicts.values())} records that were there twice before wait for a person (stagebridge conflicts)"
+        )
+
+    def _round(self) -> tuple[RoundReport, int]:
+        """A sync, a minute or two after the last one."""
+        self.clock.sleep(120)
+        for box in self.boxes.values():
+            box.forget_requests()
+        report = self.engine.sync()
+        for error in report.failures.values():
+            self.say(f"  {error}")
+        return report, sum(box.requests()["count"] for box in self.boxes.values())
+
+    def _edit(self) -> int:
+        """People change titles on both sides, and move stages forward."""
+        names = list(self.witnesses)
+        copies = [self._copies(n) for n in names]
+        once = sorted(e for e in set.intersection(*(set(c) for c in copies)) if all(c[e] == 1 for c in copies))
+        for i, email in enumerate(once[:40]):
+            self.clock.sleep(1)
+            values = {"job_title": f"Head of {('Sales', 'Support', 'Growth', 'Data')[i % 4]} {i}"}
+            if i % 4 == 0:
+                values["stage"] = "advocate"
+            self.witnesses[names[i % len(names)]].edit(email, values)
+        return min(40, len(once))
+
+    def _break(self) -> None:
+        """Answers get lost after the write took effect, and every platform has bad moments."""
+        for name, box in self.boxes.items():
+            box.fault("status", path="*", script=["503", "ok", "500" if name == min(self.boxes) else "503"])
+            box.fault("timeout_after", method="P*", path="*batch/update*", times=1)
+            box.fault("timeout_after", method="PATCH", path="*composite/sobjects*", times=1)
+
+    # --- what the witnesses say --------------------------------------------------------------------------------
+
+    def _records(self, name: str) -> list[dict[str, str]]:
+        self.clock.sleep(10)  # the witness has no budget of its own, and the platform counts its calls too
+        return self.witnesses[name].holds()
+
+    def _copies(self, name: str) -> Mapping[str, int]:
+        return Counter(h["email"] for h in self._records(name) if h["email"])
+
+    def _people(self, name: str) -> dict[str, dict[str, str]]:
+        found: dict[str, dict[str, str]] = {}
+        for held in self._records(name):
+            if held["email"]:
+                found.setdefault(held["email"], held)
+        return found
+
+    def _stages(self) -> dict[str, dict[str, str]]:
+        return {n: {e: h["stage"] for e, h in self._people(n).items()} for n in self.boxes}
+
+    def _regressions(self, before: dict[str, dict[str, str]], lifecycle: Lifecycle) -> int:
+        after = self._stages()
+        return sum(
+            1 for n in self.boxes for e, old in before[n].items()
+            if old in lifecycle.names and lifecycle.rank(after[n].get(e, old)) < lifecycle.rank(old)
+        )  # fmt: skip
+
+    def _agree(self) -> tuple[bool, int, int]:
+        held = {n: self._people(n) for n in self.boxes}
+        everyone = set.union(*(set(h) for h in held.values()))
+        apart = sum(1 for e in everyone if len({tuple(held[n].get(e, {}).get(p) for p in PATHS) for n in held}) != 1)
+        return apart == 0, len(everyone), apart

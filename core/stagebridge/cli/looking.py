@@ -1,0 +1,116 @@
+"""status, runs, dead-letters, conflicts, trace."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from stagebridge.cli.console import STATE, emit, open_engine, out, table
+from stagebridge.sync import inspect
+from stagebridge.sync.decide import Decisions
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(status)
+    app.command()(runs)
+    app.command()(trace)
+    letters = typer.Typer(help="What a platform would not take: list, retry, discard.", invoke_without_command=True)
+    letters.callback()(dead_letters)
+    letters.command("retry")(retry)
+    letters.command("discard")(discard)
+    app.add_typer(letters, name="dead-letters")
+    open_ones = typer.Typer(help="What a person must decide: list, resolve.", invoke_without_command=True)
+    open_ones.callback()(conflicts)
+    open_ones.command("resolve")(resolve)
+    app.add_typer(open_ones, name="conflicts")
+
+
+def status(json_: Json = False) -> None:
+    """What the ledger knows, what is stuck, and how the last run ended."""
+    found = inspect.status(STATE.ledger())
+    if json_:
+        emit(found)
+        return
+    out.print(f"{found['contacts']} contacts")
+    table(found["links"], ("connection", "object", "state", "count"), "no records are linked yet")
+    table(found["outbox"], ("connection", "state", "count"), "nothing waits to be written")
+    if found["conflicts"]:
+        out.print("conflicts: " + ", ".join(f"{n} {k}" for k, n in found["conflicts"].items()))
+    last = found["last_run"]
+    if last:
+        out.print(
+            f"last run: {last['command']} {last['state']} at {last['started']}"
+            + (f" ({last['error']})" if last["error"] else "")
+        )
+
+
+def runs(limit: Annotated[int, typer.Option("--limit", help="How many.")] = 20, json_: Json = False) -> None:
+    """The latest runs."""
+    found = inspect.runs(STATE.ledger(), limit)
+    if json_:
+        emit(found)
+    else:
+        table(found, ("id", "command", "state", "started", "finished", "error"), "nothing has run yet")
+
+
+def trace(who: Annotated[str, typer.Argument(help="E-mail or key.")], json_: Json = False) -> None:
+    """One contact: links, where each value comes from, changes, stage history."""
+    found = inspect.trace(STATE.ledger(), who)
+    if json_:
+        emit(found)
+        return
+    out.print(f"contact {found['key']}")
+    table([{"path": p, **v} for p, v in found["values"].items()], ("path", "value", "from"), "no values")
+    table(found["links"], ("connection", "object", "remote_id", "state", "blocked"), "no links")
+    table(found["stages"], ("at", "stage", "from", "verdict", "reason"), "no stage history")
+    table(found["changes"], ("at", "run", "path", "old", "new", "kind", "rule", "link"), "no changes yet")
+
+
+def dead_letters(context: typer.Context, json_: Json = False) -> None:
+    if context.invoked_subcommand is not None:
+        return
+    found = inspect.dead_letters(STATE.ledger())
+    if json_:
+        emit(found)
+    else:
+        table(found, ("id", "connection", "object", "contact", "path", "code", "reason"), "no dead letters")
+
+
+def retry(which: Annotated[str, typer.Argument(help="The id from the list.")]) -> None:
+    """Try a dead letter again in the next sync."""
+    inspect.release(STATE.ledger(), which, retry=True)
+    out.print(f"{which} is tried again by the next sync")
+
+
+def discard(which: Annotated[str, typer.Argument(help="The id from the list.")]) -> None:
+    """Leave a dead letter untried until the contact changes."""
+    inspect.release(STATE.ledger(), which, retry=False)
+    out.print(f"{which} stays as it is until the contact changes")
+
+
+def conflicts(context: typer.Context, json_: Json = False) -> None:
+    if context.invoked_subcommand is not None:
+        return
+    found = inspect.conflicts(STATE.ledger())
+    if json_:
+        emit(found)
+        return
+    for row in found:
+        known = ("id", "kind", "contact", "connection", "object", "remote_id", "path", "opened")
+        row["detail"] = ", ".join(f"{k}: {v}" for k, v in row.items() if k not in known)
+    table(found, ("id", "kind", "connection", "object", "remote_id", "path", "detail"), "no conflicts")
+
+
+def resolve(
+    which: Annotated[int, typer.Argument(help="The id from the list.")],
+    keep: Annotated[str | None, typer.Option("--keep", help="The connection that is right.")] = None,
+    ignore: Annotated[bool, typer.Option("--ignore", help="Leave everything as it is.")] = False,
+) -> None:
+    """Settle a conflict."""
+    if (keep is None) == (not ignore):
+        raise typer.BadParameter("say --keep CONNECTION or --ignore")
+    _, engine, _ = open_engine()
+    out.print(Decisions(engine).resolve(which, keep=keep), markup=False)
