@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from importlib.metadata import EntryPoint, entry_points
@@ -121,7 +121,7 @@ class ConnectionConfig:
     default_region: str | None = None
     timezone: str | None = None
     settings: ConnectorSettings | None = None
-    connector: type[Connector] | None = None
+    connector: Callable[..., Connector] | None = None
     folder: Path = Path()
 
     def connect(self, clock: Clock | None = None) -> Connector:

@@ -22,6 +22,8 @@ Kind = Literal[
     "stage", "consent", "gender", "number", "opaque", "any",
 ]  # fmt: skip
 
+CHANNELS = ("email", "sms", "whatsapp", "ads")
+
 PATHS: Mapping[str, Kind] = {
     "external_id": "opaque",
     "email": "email",
@@ -48,11 +50,9 @@ PATHS: Mapping[str, Kind] = {
     "stage": "stage",
     "stage_at": "datetime",
     "lost_reason": "text",
-    **{
-        f"consent.{channel}{part}": kind
-        for channel in ("email", "sms", "whatsapp", "ads")
-        for part, kind in (("", "consent"), (".at", "datetime"), (".source", "text"))
-    },
+    **dict.fromkeys((f"consent.{c}" for c in CHANNELS), "consent"),
+    **dict.fromkeys((f"consent.{c}.at" for c in CHANNELS), "datetime"),
+    **dict.fromkeys((f"consent.{c}.source" for c in CHANNELS), "text"),
     "tags": "set",
     "owner": "email",
     "created_at": "datetime",
@@ -76,7 +76,7 @@ GROUP_OF: Mapping[str, str] = {
     **dict.fromkeys(("stage", "stage_at", "lost_reason"), "stage"),
     **{
         f"consent.{c}{part}": f"consent.{c}"
-        for c in ("email", "sms", "whatsapp", "ads")
+        for c in CHANNELS
         for part in ("", ".at", ".source")
     },
 }

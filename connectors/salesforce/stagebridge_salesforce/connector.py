@@ -25,7 +25,7 @@ from stagebridge_salesforce.answers import first_error, judge, row_outcome
 from stagebridge_salesforce.settings import SalesforceSettings
 
 if TYPE_CHECKING:
-    import simple_salesforce
+    from simple_salesforce.api import Salesforce as SdkClient
 
 BATCH = 200
 NEEDED = ("Id", "SystemModstamp", "IsDeleted", "MasterRecordId")
@@ -76,7 +76,7 @@ class Salesforce(Connector):
         return auth.bearer(token), None
 
     @classmethod
-    def from_client(cls, client: simple_salesforce.Salesforce, **values: Any) -> Self:
+    def from_client(cls, client: SdkClient, **values: Any) -> Self:
         """Use the session of an SDK client that the caller already has."""
         made = cls(session_id=client.session_id, instance_url=f"https://{client.sf_instance}", **values)
         made._sdk = client
@@ -88,7 +88,7 @@ class Salesforce(Connector):
     def sdk(self) -> Any:
         """simple-salesforce on our session, made when it is first needed: it is heavy to import."""
         if self._sdk is None:
-            from simple_salesforce import Salesforce as Sdk
+            from simple_salesforce.api import Salesforce as Sdk
 
             assert self.client.auth is not None
             token = self.client.auth.headers()["Authorization"].removeprefix("Bearer ")
@@ -213,7 +213,7 @@ class Salesforce(Connector):
         blank = {
             n: None
             for n in names
-            if n in fields and fields[n]["nillable"] and fields[n]["updateable"] and n != "OwnerId"
+            if n is not None and n in fields and fields[n]["nillable"] and fields[n]["updateable"] and n != "OwnerId"
         }
         typed: dict[str, Any] = {n: False if fields[n]["type"] == "boolean" else v for n, v in blank.items()}
         answer = self.request("PATCH", f"sobjects/{object}/{remote_id}", {**typed, "LastName": "erased"}, effect=True)

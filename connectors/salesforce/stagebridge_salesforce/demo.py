@@ -39,7 +39,8 @@ class Demo:
                 "LastName": p.last_name,
                 "Phone": p.phone,
             }
-            staged = {"Lifecycle_Stage__c": p.stage} if i % 3 else {}
+            alone = len(p.known_to) == 1
+            staged = {"Lifecycle_Stage__c": p.stage} if alone or i % 3 else {}
             if i % 5:
                 contacts.append({**common, **staged, "Account": {"Name": p.company}})
             else:
@@ -56,7 +57,7 @@ class Demo:
 
 class _Sdk:
     def __init__(self, url: str) -> None:
-        from simple_salesforce import Salesforce
+        from simple_salesforce.api import Salesforce
 
         secret = SecretStr("sandbox-secret")
         settings = SalesforceSettings(domain="acme.my", client_id="sandbox-id", client_secret=secret, base_url=url)

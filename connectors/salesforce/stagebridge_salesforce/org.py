@@ -37,7 +37,8 @@ def discover(sf: Salesforce) -> Schema:
 
 def check(sf: Salesforce) -> Health:
     limits = sf.sdk.limits().get("DailyApiRequests", {})
-    problems, warnings = [], []
+    problems: list[str] = []
+    warnings: list[str] = []
     if sf.mapping is not None:
         for path, reason in sf.mapping.unresolved.items():
             needed = path.endswith((".external_id", ".stage"))

@@ -83,8 +83,7 @@ def _creates(sf: Salesforce, batch: Sequence[Entry], rows: Sequence[int]) -> dic
         if again:
             answered |= _send(sf, "PATCH", f"composite/sobjects/{object}/{key}", {i: records[i] for i in sorted(again)})
         for i, outcome in answered.items():
-            elsewhere = isinstance(outcome, Done) and object != batch[i].object
-            out[i] = replace(outcome, object=object) if elsewhere else outcome
+            out[i] = replace(outcome, object=object) if isinstance(outcome, Done) else outcome
     return out
 
 
@@ -107,13 +106,13 @@ def _send(sf: Salesforce, method: str, path: str, records: Mapping[int, dict[str
     except NoAnswer as error:
         return dict.fromkeys(order, Unknown(str(error)))
     if answer.status != 200:
-        error = first_error(answer)
+        why = first_error(answer)
         if len(order) > 1 and answer.status == 400:  # malformed as a whole: find the record that is
             middle = len(order) // 2
             return _send(sf, method, path, {i: records[i] for i in order[:middle]}) | _send(
                 sf, method, path, {i: records[i] for i in order[middle:]}
             )
-        return dict.fromkeys(order, row_outcome([error] if error else []))
+        return dict.fromkeys(order, row_outcome([why] if why else []))
     rows = answer.json()
     if not isinstance(rows, list) or len(rows) != len(order):
         return dict.fromkeys(order, Unknown("Salesforce answered another number of rows than were sent"))

@@ -149,7 +149,8 @@ def check(
     """Credentials, scopes, missing fields, mapping and ledger."""
     config = STATE.config()
     names = [connection] if connection else list(config.connections)
-    rows, worst = [], 0
+    rows: list[dict[str, Any]] = []
+    worst = 0
     for name in names:
         try:
             health = side_of(name).connector.check()

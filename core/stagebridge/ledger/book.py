@@ -415,7 +415,7 @@ class Book:
             self.tx.execute(sa.insert(table), new)
         old = [{"_id": values["id"], **values} for is_new, values in rows if not is_new]
         if old:
-            columns = {n: sa.bindparam(n) for n in old[0] if n not in ("_id", "id")}
+            columns: dict[str, Any] = {n: sa.bindparam(n) for n in old[0] if n not in ("_id", "id")}
             for row in old:
                 del row["id"]
             self.tx.execute(sa.update(table).where(table.c.id == sa.bindparam("_id")).values(columns), old)

@@ -218,7 +218,7 @@ def _needs_facts(document: Any) -> bool:
 
 def _hash(document: Table, builder: Builder) -> str:
     facts = builder.context.facts or {}
-    used = [
+    used: list[Any] = [
         document,
         builder.lifecycle.model_dump(),
         dict(builder.settings),

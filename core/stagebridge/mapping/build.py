@@ -296,7 +296,8 @@ class Builder:
             by_label = {str(k): str(v) for k, v in options.items()}
             if match[1] in by_label:
                 return by_label[match[1]]
-            return self._lacks_option(path, ours, name, match[1], by_label)
+            self._lacks_option(path, ours, name, match[1], by_label)
+            return None
 
         def problem(owner_table: Table | None, key: str, what: str) -> None:
             self._say(

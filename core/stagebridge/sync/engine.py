@@ -181,7 +181,7 @@ class Engine:
             if self._settle_unknown(side, report) and side.name not in report.failures:
                 self._guarded(
                     side, report, lambda side=side: self.puller.pull(side, report.pulled[side.name], full=full)
-                )  # type: ignore[misc]
+                )
 
     def _settle_unknown(self, side: Side, report: RoundReport) -> bool:
         """Writes of an earlier run that were never answered come first."""
@@ -211,7 +211,7 @@ class Engine:
             if wait > PATIENCE:
                 continue
             self.clock.sleep(wait)
-            self._guarded(side, report, lambda side=side: self.puller.pull(side, report.pulled[side.name]))  # type: ignore[misc]
+            self._guarded(side, report, lambda side=side: self.puller.pull(side, report.pulled[side.name]))
 
     def _push(self, report: RoundReport, pilot: set[int] | None) -> None:
         pusher = Pusher(self.desk, self.debts, self.intake, self.puller, self.settler, self.config, flight=self.flight)
@@ -223,7 +223,7 @@ class Engine:
                 if side.writes and side.name not in report.failures:
                     progress += (
                         self._guarded(side, report, lambda side=side: pusher.push(side, report.pushed[side.name])) or 0
-                    )  # type: ignore[misc]
+                    )
             if progress:
                 continue
             wait = self._next_due()

@@ -32,7 +32,7 @@ def wins(rule: Rule, challenger: Claim, holder: Claim) -> bool:
     if rule.kind == "fill_empty":
         return is_blank(holder.value) and not is_blank(challenger.value)
     if rule.kind == "most_restrictive":
-        return challenger.value == "denied" and holder.value != "denied"
+        return bool(challenger.value == "denied" and holder.value != "denied")
     if rule.kind == "prefer" and challenger.connection != holder.connection:
         there, here = _place(rule, challenger.connection), _place(rule, holder.connection)
         if there != here:

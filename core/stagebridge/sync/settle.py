@@ -311,7 +311,8 @@ class Settler:
                     sa.select(c.id, c.object, c.link_id).where(mine, c.lease <= self.desk.now).limit(side.batch)
                 ).all()
                 if not due:
-                    return tx.scalar(sa.select(sa.func.min(c.lease)).where(mine))
+                    lease: int | None = tx.scalar(sa.select(sa.func.min(c.lease)).where(mine))
+                    return lease
             updates = [r.id for r in due if r.link_id is not None]
             creates = [r.id for r in due if r.link_id is None]
             if updates:

@@ -30,21 +30,21 @@ class Job:
 
 
 class Bulk:
-    def __init__(self, writes: Writes, version: str = "66.0") -> None:
-        self.writes = writes
+    def __init__(self, writer: Writes) -> None:
+        self.writer = writer
         self.jobs: dict[str, Job] = {}
 
     def handle(self, call: Call, version: str, rest: list[str]) -> Answer:
         if not rest and call.method == "POST":
             data = call.json()
-            id_ = self.writes.store.new_id("Task").replace("00T", "750", 1)
+            id_ = self.writer.store.new_id("Task").replace("00T", "750", 1)
             job = Job(
                 id_,
                 data["object"],
                 data["operation"],
                 data.get("externalIdFieldName"),
                 data.get("lineEnding", "LF"),
-                stamp(self.writes.now),
+                stamp(self.writer.now),
             )
             self.jobs[id_] = job
             return Answer(200, self._info(job, version))
@@ -89,7 +89,7 @@ class Bulk:
                 if text == "#N/A":
                     values[name] = None
                 elif text:
-                    kind = (self.writes.store.fields[job.object].get(name) or {}).get("type")
+                    kind = (self.writer.store.fields[job.object].get(name) or {}).get("type")
                     values[name] = text == "true" if kind == "boolean" else text
             try:
                 row, created = self._write(call, job, values)
@@ -100,19 +100,19 @@ class Bulk:
                 )
             except Several:
                 job.failed.append({"sf__Id": "", "sf__Error": "DUPLICATE_EXTERNAL_ID:several records match:--", **line})
-        self.writes.kit.random.shuffle(job.done)
+        self.writer.kit.random.shuffle(job.done)
 
     def _write(self, call: Call, job: Job, values: dict[str, Any]) -> tuple[str, bool]:
         if job.operation == "upsert" and job.external:
             key = str(values.pop(job.external))
-            row, created = self.writes.upsert(call, job.object, job.external, key, values, only_update=False)
+            row, created = self.writer.upsert(call, job.object, job.external, key, values, only_update=False)
             return row.values["Id"], created
         if job.operation == "update":
-            found = self.writes.store.get(job.object, str(values.pop("Id", "")))
+            found = self.writer.store.get(job.object, str(values.pop("Id", "")))
             if found is None:
                 raise RowError("NOT_FOUND", "The requested resource does not exist", ["Id"])
-            return self.writes.write(call, job.object, values, found).values["Id"], False
-        return self.writes.write(call, job.object, values, None).values["Id"], True
+            return self.writer.write(call, job.object, values, found).values["Id"], False
+        return self.writer.write(call, job.object, values, None).values["Id"], True
 
     def _info(self, job: Job, version: str, *, final: bool = False) -> dict[str, Any]:
         out: dict[str, Any] = {

@@ -48,8 +48,8 @@ class SalesforceSandbox(Platform):
         self.store = Store()
         user = {"Name": "Ines Integration", "Email": "ines.integration@example.com", "IsActive": True}
         self.integration_user = self.store.insert("User", user, 0, owner="").values["Id"]
-        self.writes = Writes(self.kit, self.store, self.integration_user)
-        self.bulk = Bulk(self.writes)
+        self.writer = Writes(self.kit, self.store, self.integration_user)
+        self.bulk = Bulk(self.writer)
         self.sessions: dict[str, int] = {}
         self.locators: dict[str, tuple[list[dict[str, Any]], int, int]] = {}
         self.requests_today = 0
@@ -77,7 +77,7 @@ class SalesforceSandbox(Platform):
     # --- the side protocol -------------------------------------------------------------------------------------
 
     def seed(self, data: Any) -> Any:
-        now, store = self.writes.now, self.store
+        now, store = self.writer.now, self.store
         for object, specs in (data.get("fields") or {}).items():
             for spec in specs:
                 self._deploy(object, spec)
@@ -178,7 +178,7 @@ class SalesforceSandbox(Platform):
         if "expired_token" in kinds:
             self.sessions.pop(token, None)
             expires = None
-        if expires is None or expires <= self.writes.now:
+        if expires is None or expires <= self.writer.now:
             return RowError("INVALID_SESSION_ID", "Session expired or invalid").rest(401)
         self.requests_today += 1
         if "daily_limit" in kinds or self.requests_today > int(self.kit.switches["daily_requests"]):
@@ -221,7 +221,7 @@ class SalesforceSandbox(Platform):
                     return self._sobject(call, version, object, tail)
                 case ("POST", ["actions", "custom", "apex" | "flow", _]):
                     contact = self.store.convert(
-                        self._any(call.json()["inputs"][0]["leadId"])[1], self.writes.now, self.integration_user
+                        self._any(call.json()["inputs"][0]["leadId"])[1], self.writer.now, self.integration_user
                     )
                     return Answer(200, [{"isSuccess": True, "outputValues": {"contactId": contact.values["Id"]}}])
         except Several as several:
@@ -259,10 +259,10 @@ class SalesforceSandbox(Platform):
         else:
             return refuse("unsupported_grant_type", "grant type not supported")
         token = f"00Dak0!{self.kit.random.getrandbits(80):020x}"
-        self.sessions[token] = self.writes.now + int(self.kit.switches["session_seconds"]) * 1000
+        self.sessions[token] = self.writer.now + int(self.kit.switches["session_seconds"]) * 1000
         return Answer(200, {
             "access_token": token, "instance_url": f"https://{own}", "id": f"https://login.salesforce.com/id/00D/{self.integration_user}",
-            "token_type": "Bearer", "issued_at": str(self.writes.now), "signature": "c2lnbmF0dXJl",
+            "token_type": "Bearer", "issued_at": str(self.writer.now), "signature": "c2lnbmF0dXJl",
         })  # fmt: skip
 
     def _jwt(self, assertion: str) -> str:
@@ -276,7 +276,7 @@ class SalesforceSandbox(Platform):
             return "invalid assertion"
         if not str(body.get("aud", "")).endswith(".salesforce.com"):
             return "audience is invalid"
-        left = float(body.get("exp", 0)) - self.writes.now / 1000
+        left = float(body.get("exp", 0)) - self.writer.now / 1000
         return "" if 0 < left <= 300 else "expired authorization code"
 
     # --- query -------------------------------------------------------------------------------------------------
@@ -288,12 +288,12 @@ class SalesforceSandbox(Platform):
             return RowError("MALFORMED_QUERY", str(error)).rest()
         if query.object not in self.store.fields:
             return RowError("INVALID_TYPE", f"sObject type '{query.object}' is not supported.").rest()
-        fields, hidden = self.store.fields[query.object], self.writes.hidden()
+        fields, hidden = self.store.fields[query.object], self.writer.hidden()
         for name in sorted(query.used):
             first = name.split(".")[0]
             if (name not in fields or name in hidden) and not (("." in name) and f"{first}Id" in fields):
                 return RowError("INVALID_FIELD", f"No such column '{name}' on entity '{query.object}'.").rest()
-        now = self.writes.now
+        now = self.writer.now
         rows = []
         for row in self.store.rows[query.object].values():
             if row.visible_from > now or (not all_rows and row.values.get("IsDeleted")):
@@ -346,7 +346,7 @@ class SalesforceSandbox(Platform):
 
     def _more(self, call: Call, version: str, locator: str) -> Answer:
         held = self.locators.get(locator)
-        old = held is not None and self.writes.now - held[2] > 2 * 86_400_000
+        old = held is not None and self.writer.now - held[2] > 2 * 86_400_000
         if held is None or old or any(f.kind == "bad_locator" for f in call.faults):
             return RowError("INVALID_QUERY_LOCATOR", "invalid query locator").rest()
         answer = self._page(version, held[0], held[1], len(held[0]), held[2])
@@ -360,7 +360,7 @@ class SalesforceSandbox(Platform):
             return RowError("NOT_FOUND", "The requested resource does not exist").rest(404)
         if call.headers.get("if-modified-since"):
             return Answer(304)
-        hidden = self.writes.hidden()
+        hidden = self.writer.hidden()
         fields = [f for n, f in self.store.fields[object].items() if n not in hidden]
         extra = [
             schema.field(f"Extra_{i}__c", f"Extra {i}", length=255)
@@ -383,7 +383,7 @@ class SalesforceSandbox(Platform):
             return RowError("NOT_FOUND", "The requested resource does not exist").rest(404)
         match (call.method, tail):
             case ("POST", []):
-                row = self.writes.write(call, object, call.json(), None)
+                row = self.writer.write(call, object, call.json(), None)
                 return Answer(201, {"id": row.values["Id"], "success": True, "errors": []})
             case ("GET", ["updated" | "deleted" as verb]):
                 return self._window(call, object, verb)
@@ -400,14 +400,14 @@ class SalesforceSandbox(Platform):
                         "ENTITY_IS_DELETED" if found else "NOT_FOUND",
                         "entity is deleted" if found else "The requested resource does not exist",
                     )
-                self.writes.write(call, object, call.json(), found)
+                self.writer.write(call, object, call.json(), found)
                 return Answer(204)
             case ("DELETE", [id_]):
-                self.writes.delete(object, id_)
+                self.writer.delete(object, id_)
                 return Answer(204)
             case ("PATCH", [name, value]):
                 only = call.query.get("updateOnly") == "true"
-                row, created = self.writes.upsert(call, object, name, value, call.json(), only_update=only)
+                row, created = self.writer.upsert(call, object, name, value, call.json(), only_update=only)
                 return Answer(
                     201 if created else 200, {"id": row.values["Id"], "success": True, "errors": [], "created": created}
                 )
@@ -439,9 +439,9 @@ class SalesforceSandbox(Platform):
     def _composite(self, call: Call, version: str, tail: list[str]) -> Answer:
         match (call.method, tail):
             case ("POST" | "PATCH", ["sobjects"]):
-                return self.writes.collection(call, None, None)
+                return self.writer.collection(call, None, None)
             case ("PATCH", ["sobjects", object, external]):
-                return self.writes.collection(call, object, external)
+                return self.writer.collection(call, object, external)
             case ("DELETE", ["sobjects"]):
                 return Answer(200, [self._delete_row(i) for i in call.query["ids"].split(",")])
             case ("GET" | "POST", ["sobjects", object]):
@@ -453,7 +453,7 @@ class SalesforceSandbox(Platform):
     def _delete_row(self, id_: str) -> dict[str, Any]:
         try:
             object, row = self._any(eighteen(id_) if len(id_) == 15 else id_)
-            self.writes.delete(object, row.values["Id"])
+            self.writer.delete(object, row.values["Id"])
         except KeyError:
             return RowError("MALFORMED_ID", "malformed id").row()
         except RowError as error:
@@ -470,7 +470,7 @@ class SalesforceSandbox(Platform):
             return RowError("EXCEEDED_ID_LIMIT", f"at most {RETRIEVE_BATCH} ids").rest()
         call.records = len(data["ids"])
         for name in data["fields"]:
-            if "." not in name and (name not in self.store.fields[object] or name in self.writes.hidden()):
+            if "." not in name and (name not in self.store.fields[object] or name in self.writer.hidden()):
                 return RowError("INVALID_FIELD", f"No such column '{name}' on entity '{object}'.").rest()
         found = [self.store.get(object, i) for i in data["ids"]]
         return Answer(
