@@ -1,39 +1,58 @@
-"""What every stand-in is made of: calls and answers, switches, faults as data, rolling limits, a log of requests."""
+"""What every stand-in is made of: calls and answers, switches, and the platform's behaviour itself."""
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 from abc import ABC, abstractmethod
-from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from difflib import get_close_matches
-from fnmatch import fnmatchcase
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, unquote
 
 import orjson
 
-from stagebridge.clock import Clock, ElasticClock
+from stagebridge.clock import Clock, ElasticClock, SystemClock
 from stagebridge.errors import ConfigError
-
-REMEMBERED = 500
-"""Requests whose details are kept; the counts are of all."""
+from stagebridge.sandbox.faults import Fault, Faults, nearest
+from stagebridge.sandbox.log import RequestLog
 
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """A behaviour that can be set: because a weak source says so, or because accounts differ."""
+    """A behaviour that can be set: because a weak source says so, or because accounts differ.
+
+    A default of None takes any value; else a value must be of the default's type. Text is read as JSON where the default
+    is not text, so that a command line can set every switch.
+    """
 
     default: Any
     doc: str
 
+    def typed(self, name: str, value: Any) -> Any:
+        """`value` as this switch takes it. Raises `ConfigError`."""
+        if isinstance(value, str) and not isinstance(self.default, str):
+            try:
+                value = json.loads(value)
+            except ValueError:
+                if self.default is not None:
+                    raise ConfigError(f"the switch '{name}' cannot be '{value}': {self.doc}") from None
+        if self.default is None or value is None:
+            return value
+        kind = type(self.default)
+        if kind is float and type(value) is int:
+            return float(value)
+        if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
+            raise ConfigError(f"the switch '{name}' takes a {kind.__name__}, not {value!r}: {self.doc}")
+        return value
+
 
 @dataclass(slots=True)
 class Call:
-    """One request. `route` is the path with its ids taken out, set by the platform; `records` how many it carries."""
+    """One request. The platform sets `route`, the path with its ids taken out, `endpoint`, the class of endpoints that
+    it is limited with, and `records`, how many it carries."""
 
     method: str
     path: str
@@ -43,12 +62,17 @@ class Call:
     route: str = ""
     records: int = 0
     faults: list[Fault] = field(default_factory=list)
+    endpoint: str = ""
 
     def json(self) -> Any:
         return orjson.loads(self.body) if self.body else {}
 
     def form(self) -> dict[str, str]:
         return {k: v[0] for k, v in parse_qs(self.body.decode(), keep_blank_values=True).items()}
+
+    def listed(self, name: str) -> list[str]:
+        """The values of a query parameter that may be repeated (`a=x&a=y`), separated by commas, or both."""
+        return [part for part in self.query.get(name, "").split(",") if part]
 
     @property
     def segments(self) -> list[str]:
@@ -71,124 +95,48 @@ class Answer:
         return orjson.dumps(self.body), {"Content-Type": "application/json;charset=utf-8", **self.headers}
 
 
-TRANSPORT = ("status", "html_502", "timeout_before", "timeout_after", "reset_mid_body", "slow")
-
-
-@dataclass(slots=True)
-class Fault:
-    """Something that goes wrong on purpose.
-
-    `method` and `path` are globs over the request; `times` how often it strikes (None: always); `script` a list of
-    "ok" or a status, one per matching request; `probability` with the sandbox's seed. `values` are the fault's own
-    (a status, seconds, a field).
-    """
-
-    kind: str
-    method: str = "*"
-    path: str = "*"
-    times: int | None = 1
-    script: list[str] = field(default_factory=list)
-    probability: float = 1.0
-    skip: int = 0
-    values: dict[str, Any] = field(default_factory=dict)
-
-    def fits(self, call: Call) -> bool:
-        return fnmatchcase(call.method, self.method) and fnmatchcase(call.path, self.path)
-
-
 class Kit:
-    """One stand-in's surroundings: clock, switches, chance, faults, log."""
+    """One stand-in's surroundings: clock, switches, chance, faults, log. `lock` is held for every request."""
 
     def __init__(
-        self,
-        switches: Mapping[str, Any],
-        known: Mapping[str, Switch],
-        clock: Clock | None,
-        seed: int,
+        self, switches: Mapping[str, Any], known: Mapping[str, Switch], clock: Clock | None, seed: int,
         faults: tuple[str, ...],
-    ) -> None:
+    ) -> None:  # fmt: skip
         for name in switches:
             if name not in known:
-                near = get_close_matches(name, known, 1)
-                raise ConfigError(f"this sandbox has no switch '{name}'" + (f" (nearest: {near[0]})" if near else ""))
-        self.switches = {n: switches.get(n, s.default) for n, s in known.items()}
+                raise ConfigError(f"this sandbox has no switch '{name}'{nearest(name, known)}")
+        self.switches = {n: s.typed(n, switches[n]) if n in switches else s.default for n, s in known.items()}
         self.clock: Clock = clock or ElasticClock()
         self.seed = seed
         self.random = random.Random(seed)
-        self.known_faults = (*TRANSPORT, *faults)
-        self.faults: list[Fault] = []
+        self.faults = Faults(faults, self.clock, seed)
+        self.log = RequestLog()
         self.lock = threading.RLock()
-        self.clear_log()
+        self.broken: list[str] = []
+        """Tracebacks of the stand-in's own mistakes, which must never pass for the platform's answers."""
 
     def now(self) -> datetime:
         """The platform's own clock."""
         return self.clock.now() + timedelta(seconds=float(self.switches.get("skew", 0)))
 
-    def clear_log(self) -> None:
-        self.count = 0
-        self.by_route: Counter[str] = Counter()
-        self.records: Counter[str] = Counter()
-        self.last: deque[dict[str, Any]] = deque(maxlen=REMEMBERED)
+    def advance(self, seconds: float) -> None:
+        """Move the clock. Raises `ConfigError` where it is the machine's."""
+        if isinstance(self.clock, SystemClock):
+            raise ConfigError("this sandbox runs on the machine's clock, which cannot be moved")
+        self.clock.sleep(seconds)
 
-    def arm(self, data: Mapping[str, Any]) -> None:
-        """Arm a fault given as data. Raises `ConfigError` for an unknown kind."""
-        values = dict(data)
-        kind = values.pop("kind", "")
-        if kind not in self.known_faults:
-            near = get_close_matches(str(kind), self.known_faults, 1)
-            raise ConfigError(f"no fault is called '{kind}'" + (f" (nearest: {near[0]})" if near else ""))
-        own = {k: values.pop(k) for k in ("method", "path", "times", "script", "probability", "skip") if k in values}
-        if own.get("script"):
-            own["times"] = len(own["script"])
-        self.faults.append(Fault(kind, **own, values=values))
-
-    def strike(self, call: Call) -> list[Fault]:
-        """The faults that strike this call, used up by it."""
-        struck = []
-        for fault in list(self.faults):
-            if not fault.fits(call):
-                continue
-            if fault.skip > 0:
-                fault.skip -= 1
-                continue
-            if fault.probability < 1 and self.random.random() >= fault.probability:
-                continue
-            if fault.times is not None:
-                fault.times -= 1
-                if fault.times <= 0:
-                    self.faults.remove(fault)
-            if fault.script:
-                word = fault.script.pop(0)
-                if word == "ok":
-                    continue
-                fault = Fault("status", values={"status": int(word)})
-            struck.append(fault)
-        return struck
+    def reset(self) -> None:
+        self.faults.reset()
+        self.log.clear()
+        self.random.seed(self.seed)
 
     def standing(self, kind: str) -> list[Fault]:
         """Faults that are a condition of the platform rather than of one request."""
-        return [f for f in self.faults if f.kind == kind]
-
-    def log(self, call: Call, status: int) -> None:
-        self.count += 1
-        route = f"{call.method} {call.route or call.path}"
-        self.by_route[route] += 1
-        self.records[route] += call.records
-        self.last.append(
-            {
-                "method": call.method,
-                "path": call.path,
-                "query": call.query,
-                "status": status,
-                "records": call.records,
-                "at": self.now().isoformat(),
-                "body": call.body[:4000].decode("utf-8", "replace"),
-            }
-        )
+        return self.faults.standing(kind)
 
 
 class Platform(ABC):
-    """One platform's behaviour. `handle` runs under the kit's lock."""
+    """One platform's behaviour: data where it can be, `handle` for the rest. Every method runs under the kit's lock."""
 
     name: ClassVar[str]
     switches: ClassVar[Mapping[str, Switch]] = {}
@@ -213,23 +161,17 @@ class Platform(ABC):
 
     @abstractmethod
     def failure(self, status: int, call: Call) -> Answer:
-        """This platform's own body for a status that a fault asks for."""
+        """This platform's own body for a status that a fault asks for; 400 for a body that is no JSON."""
 
+    def is_write(self, call: Call) -> bool:
+        """Whether this request changes records."""
+        return call.method not in ("GET", "HEAD")
 
-class Windows:
-    """Rolling windows that count and refuse, on the sandbox's clock."""
+    def hooks(self, url: str) -> list[dict[str, Any]]:
+        """The webhook requests that are due, `{"method", "url", "headers", "body": bytes}`, signed for `url`; they count
+        as sent."""
+        return []
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._calls: dict[str, deque[datetime]] = {}
-
-    def take(self, name: str, limit: int, per: float) -> int | None:
-        """Take one call; returns how many remain, None if it is refused."""
-        calls = self._calls.setdefault(name, deque())
-        now = self._clock.now()
-        while calls and calls[0] <= now - timedelta(seconds=per):
-            calls.popleft()
-        if len(calls) >= limit:
-            return None
-        calls.append(now)
-        return limit - len(calls)
+    def undelivered(self, request: dict[str, Any]) -> None:
+        """One of `hooks` was not accepted: it is due again when the platform would try again."""
+        raise NotImplementedError(f"{self.name} sends no webhooks")
