@@ -8,12 +8,13 @@ types. A path that is absent says nothing; None says *cleared*. Both survive the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from stagebridge import normalize
 from stagebridge.clock import cut
 from stagebridge.values import decode, encode, is_blank, same
 
@@ -74,11 +75,7 @@ ADDRESS = ("address.street", "address.city", "address.region", "address.postal_c
 GROUP_OF: Mapping[str, str] = {
     **dict.fromkeys(ADDRESS, "address"),
     **dict.fromkeys(("stage", "stage_at", "lost_reason"), "stage"),
-    **{
-        f"consent.{c}{part}": f"consent.{c}"
-        for c in CHANNELS
-        for part in ("", ".at", ".source")
-    },
+    **{f"consent.{c}{part}": f"consent.{c}" for c in CHANNELS for part in ("", ".at", ".source")},
 }
 """Paths that are decided together, or the winner of one would date another's decision."""
 
@@ -104,23 +101,46 @@ def split_name(name: str) -> tuple[str | None, str]:
     return (first.strip() or None, last)
 
 
+def aware(moment: datetime) -> datetime:
+    """`moment` in UTC, cut to milliseconds. Raises `ValueError` where it has no time zone."""
+    if moment.tzinfo is None:
+        raise ValueError("a datetime without a time zone; give it one")
+    return cut(moment)
+
+
+Text = Annotated[str, AfterValidator(normalize.text)]
+Email = Annotated[str, AfterValidator(normalize.email)]
+Phone = Annotated[str, AfterValidator(normalize.phone)]
+Moment = Annotated[datetime, AfterValidator(aware)]
+
+
 class _Values(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    """What is said of a person; neither a repr, nor a pretty printer, nor a validation error shows the values."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        yield from ((None, _Word(name)) for name in sorted(self.model_fields_set))
+
+    def __str__(self) -> str:
+        return repr(self)
+
+
+class _Word(str):
+    __slots__ = ()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(sorted(self.model_fields_set))})"
-
-    __str__ = __repr__
+        return str(self)
 
 
 class Address(_Values):
     """A postal address; `country` is ISO 3166-1 alpha-2."""
 
-    street: str | None = None
-    city: str | None = None
-    region: str | None = None
-    postal_code: str | None = None
-    country: str | None = None
+    street: Text | None = None
+    city: Text | None = None
+    region: Text | None = None
+    postal_code: Text | None = None
+    country: Annotated[str, AfterValidator(normalize.country)] | None = None
 
 
 class Consent(_Values):
@@ -128,8 +148,8 @@ class Consent(_Values):
     is nobody's consent."""
 
     value: Literal["granted", "denied"] | None = None
-    at: datetime | None = None
-    source: str | None = None
+    at: Moment | None = None
+    source: Text | None = None
 
 
 class Consents(_Values):
@@ -144,55 +164,61 @@ class Consents(_Values):
 class Contact(_Values):
     """A person, as every platform's mapping reads and writes it.
 
-    `external_id` is our key where a platform keeps one. `email` is lower case, `emails` are further ones; `phone`,
-    `mobile` and `phones` are E.164 with `+`; `language` BCP 47, `timezone` IANA, `birthday` a date, `gender` f, m or x;
-    `stage` a name of the configured lifecycle, entered at `stage_at`; `owner` the e-mail of the person who owns the
-    contact; `click_ids`, `lead_ids` and `chat_ids` are opaque texts, case kept. Datetimes are aware, UTC, cut to
-    milliseconds. `repr` shows which fields are set and none of their values.
+    Whatever is given is brought into canonical form, and what has none is a `ValidationError` with the reason:
+    `email` in lower case, `emails` further ones; `phone`, `mobile` and `phones` E.164 (given with `+`: a national
+    number belongs to a connection with a `default_region`); `language` BCP 47, `timezone` IANA, `birthday` a date,
+    `gender` f, m or x; `stage` a name of the configured lifecycle, entered at `stage_at`; `owner` the e-mail of the
+    person who owns the contact; `external_id` our key where a platform keeps one; `source` where the person came from;
+    `click_ids`, `lead_ids` and `chat_ids` opaque texts, case kept. Datetimes are aware, UTC, cut to milliseconds.
+    `repr` shows which fields are set and none of their values.
     """
 
     external_id: str | None = None
-    email: str | None = None
-    emails: frozenset[str] = frozenset()
-    phone: str | None = None
-    mobile: str | None = None
-    phones: frozenset[str] = frozenset()
-    first_name: str | None = None
-    last_name: str | None = None
-    name: str | None = None
-    company: str | None = None
-    job_title: str | None = None
-    website: str | None = None
-    source: str | None = None
+    email: Email | None = None
+    emails: frozenset[Email] = frozenset()
+    phone: Phone | None = None
+    mobile: Phone | None = None
+    phones: frozenset[Phone] = frozenset()
+    first_name: Text | None = None
+    last_name: Text | None = None
+    name: Text | None = None
+    company: Text | None = None
+    job_title: Text | None = None
+    website: Annotated[str, AfterValidator(normalize.url)] | None = None
+    source: Text | None = None
     address: Address = Field(default_factory=Address)
-    language: str | None = None
-    timezone: str | None = None
+    language: Annotated[str, AfterValidator(normalize.language)] | None = None
+    timezone: Annotated[str, AfterValidator(normalize.timezone)] | None = None
     birthday: date | None = None
     gender: Literal["f", "m", "x"] | None = None
     stage: str | None = None
-    stage_at: datetime | None = None
-    lost_reason: str | None = None
+    stage_at: Moment | None = None
+    lost_reason: Text | None = None
     consent: Consents = Field(default_factory=Consents)
-    tags: frozenset[str] = frozenset()
-    owner: str | None = None
+    tags: frozenset[Text] = frozenset()
+    owner: Email | None = None
     click_ids: dict[str, str | None] = Field(default_factory=dict)
     lead_ids: dict[str, str | None] = Field(default_factory=dict)
     chat_ids: dict[str, str | None] = Field(default_factory=dict)
     scores: dict[str, float | None] = Field(default_factory=dict)
     custom: dict[str, Any] = Field(default_factory=dict)
-    created_at: datetime | None = None
-    updated_at: datetime | None = None
+    created_at: Moment | None = None
+    updated_at: Moment | None = None
 
-    @field_validator("stage_at", "created_at", "updated_at")
+    @field_validator("emails", "phones")
     @classmethod
-    def _aware(cls, value: datetime | None) -> datetime | None:
-        if value is not None and value.tzinfo is None:
-            raise ValueError("a datetime without a time zone; give it one")
-        return None if value is None else cut(value)
+    def _further(cls, value: frozenset[str], info: ValidationInfo) -> frozenset[str]:
+        return value - {info.data.get(str(info.field_name)[:-1])}
+
+    @field_validator("custom")
+    @classmethod
+    def _cut(cls, value: dict[str, Any]) -> dict[str, Any]:
+        return {name: aware(v) if isinstance(v, datetime) else v for name, v in value.items()}
 
     @classmethod
     def from_paths(cls, values: Mapping[str, Any]) -> Self:
-        """Build from {path: value}. Raises `ValueError` for a path that does not exist."""
+        """Build from {path: value}. Raises `ValueError` for a path that does not exist and for a value without a
+        canonical form."""
         fields: dict[str, Any] = {}
         for path, value in values.items():
             if kind_of(path) is None:

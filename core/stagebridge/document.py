@@ -5,6 +5,7 @@ A key written twice, an anchor, an alias or a merge key is an error: what the fi
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -28,11 +29,12 @@ class Table(dict[str, Any]):
 
     def where(self, key: str | None = None) -> str:
         file, line = self.marks.get(key, (self.file, self.line)) if key is not None else (self.file, self.line)
-        return f"{file}:{line}"
+        return f"{file}:{line}" if line else file
 
 
 def parse(text: str, file: str) -> Table:
     """The document as nested tables, lists and texts. Raises `ConfigError` with file and line."""
+    text = _REFERENCE.sub("$\ue000\\1\ue001", text)
     try:
         for token in yaml.scan(text):
             if isinstance(token, yaml.AnchorToken | yaml.AliasToken):
@@ -47,7 +49,10 @@ def parse(text: str, file: str) -> Table:
         raise ConfigError(f"{file}: {error}") from None
     if node is None:
         return Table(file, 1)
-    value = _value(node, file)
+    problems: list[str] = []
+    value = _value(node, file, problems)
+    if problems:
+        raise ConfigError("\n".join(problems))
     if not isinstance(value, Table):
         raise ConfigError(f"{file}:1: the file is not a table of keys")
     return value
@@ -86,24 +91,32 @@ def _plain(value: Any, file: str) -> Any:
     return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
 
 
-def _value(node: Node, file: str) -> Any:
+_REFERENCE = re.compile(r"\$\{(\w*)\}")
+"""`${NAME}` may stand in `{…}` without quotes, where YAML alone would take its braces for a table: they are private
+characters while YAML looks."""
+
+
+def _value(node: Node, file: str, problems: list[str]) -> Any:
     line = node.start_mark.line + 1
     if isinstance(node, MappingNode):
         table = Table(file, line)
         for key_node, value_node in node.value:
             at = key_node.start_mark.line + 1
+            key = _scalar(key_node) if isinstance(key_node, ScalarNode) else ""
             if not isinstance(key_node, ScalarNode):
-                raise ConfigError(f"{file}:{at}: a key is a plain word")
-            key = str(key_node.value)
-            if key == "<<":
-                raise ConfigError(f"{file}:{at}: merge keys are not used here; `extends:` does that")
-            if key in table:
-                raise ConfigError(f"{file}:{at}: '{key}' is written twice (first in line {table.marks[key][1]})")
-            table[key] = _value(value_node, file)
+                problems.append(f"{file}:{at}: a key is a plain word")
+            elif key == "<<":
+                problems.append(f"{file}:{at}: merge keys are not used here; `extends:` does that")
+            elif key in table:
+                problems.append(f"{file}:{at}: '{key}' is written twice (first in line {table.marks[key][1]})")
+            table[key] = _value(value_node, file, problems)
             table.marks[key] = (file, at)
         return table
     if isinstance(node, SequenceNode):
-        return [_value(item, file) for item in node.value]
-    if isinstance(node, ScalarNode) and node.style is None and node.value == "~":
-        return None
-    return str(node.value)
+        return [_value(item, file, problems) for item in node.value]
+    assert isinstance(node, ScalarNode)
+    return None if node.style is None and node.value == "~" else _scalar(node)
+
+
+def _scalar(node: ScalarNode) -> str:
+    return str(node.value).replace("\ue000", "{").replace("\ue001", "}")

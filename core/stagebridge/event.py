@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID, uuid5
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from stagebridge.clock import cut
-from stagebridge.contact import Contact
+from stagebridge.contact import Contact, Moment, aware
 
 NAMESPACE = UUID("6f0c1d0e-8a1f-5d7b-9c55-0d5f7a3b1e42")
 """Of every id that is derived. Never change it: the ids are stable for ever."""
@@ -51,8 +51,8 @@ Channel = Literal["web", "app", "physical_store", "crm", "chat", "phone", "email
 
 def derive_id(connection: str, object: str, remote_id: str, stage: str, entered_at: datetime) -> UUID:
     """An event's id from what its source knows, so that merging, folding, restoring or rebuilding a ledger never
-    changes it."""
-    moment = cut(entered_at).astimezone(UTC).isoformat(timespec="milliseconds")
+    changes it. Raises `ValueError` for a time without a zone, which would mean another instant on another machine."""
+    moment = aware(entered_at).isoformat(timespec="milliseconds")
     return uuid5(NAMESPACE, "\x1f".join((connection, object, remote_id, stage, moment)))
 
 
@@ -77,11 +77,11 @@ class ConversionEvent(BaseModel):
     channel chat; `raw` the original payload of an inbound event. `repr` shows id, name and time only.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    id: str
-    name: str
-    at: datetime
+    id: str = Field(min_length=1)
+    name: str = Field(min_length=1)
+    at: Moment
     key: str | None = None
     contact: Contact = Field(default_factory=Contact)
     value: Decimal | None = Field(default=None, ge=0, allow_inf_nan=False)
@@ -101,20 +101,14 @@ class ConversionEvent(BaseModel):
     custom: dict[str, Any] = Field(default_factory=dict)
     raw: Any = None
 
-    @field_validator("at")
-    @classmethod
-    def _aware(cls, value: datetime) -> datetime:
-        if value.tzinfo is None:
-            raise ValueError("a datetime without a time zone; give it one")
-        return cut(value)
-
     @model_validator(mode="after")
     def _money(self) -> ConversionEvent:
         if (self.value is None) != (self.currency is None):
             raise ValueError("value and currency come together: give both or neither")
         return self
 
-    def __repr__(self) -> str:
-        return f"ConversionEvent(id={self.id!r}, name={self.name!r}, at={self.at.isoformat()})"
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        yield from (("id", self.id), ("name", self.name), ("at", self.at.isoformat()))
 
-    __str__ = __repr__
+    def __str__(self) -> str:
+        return repr(self)

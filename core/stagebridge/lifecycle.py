@@ -7,15 +7,14 @@ lifecycle.move("lead", "customer")      # Move.FORWARD
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
+from stagebridge.document import Table, from_dict, nearest, parse_file
 from stagebridge.errors import ConfigError
 from stagebridge.resources import mappings_dir
 
@@ -46,9 +45,10 @@ class Stage(BaseModel):
     @model_validator(mode="after")
     def _known(self) -> Stage:
         if self.phase not in PHASES:
-            raise ValueError(f"stage {self.name}: phase '{self.phase}' is not one of {', '.join(PHASES)}")
+            near = nearest(self.phase, PHASES)
+            raise ValueError(f"phase '{self.phase}' is not one of {', '.join(PHASES)}{near}")
         if not self.name.replace("_", "").isalnum() or self.name != self.name.lower():
-            raise ValueError(f"stage '{self.name}': write a name in lower case, with digits and underscores only")
+            raise ValueError(f"'{self.name}': write a name in lower case, with digits and underscores only")
         return self
 
 
@@ -71,12 +71,14 @@ class Lifecycle(BaseModel):
             raise ValueError(f"stage {twice[0]} is there twice")
         if len(self.stages) < 2:
             raise ValueError("a lifecycle has at least two stages")
-        for pair in self.allow_backward:
-            for name in pair:
+        for old, new in self.allow_backward:
+            for name in (old, new):
                 if name not in names:
-                    raise ValueError(f"allow_backward names '{name}', which is no stage here")
-            if self.rank(pair[0]) <= self.rank(pair[1]):
-                raise ValueError(f"allow_backward: {pair[0]} → {pair[1]} does not go back")
+                    raise ValueError(f"allow_backward names '{name}', which is no stage here{nearest(name, names)}")
+            if self.is_lost(old) or self.is_lost(new):
+                raise ValueError(f"allow_backward: {old} → {new}: into a lost stage and out of it is always free")
+            if self.rank(old) <= self.rank(new):
+                raise ValueError(f"allow_backward: {old} → {new} does not go back")
         return self
 
     @cached_property
@@ -104,7 +106,8 @@ class Lifecycle(BaseModel):
         return {s.name: s.phase for s in (*self.stages, *self.lost)}[name]
 
     def move(self, old: str | None, new: str) -> Move:
-        """What kind of step leads from `old` to `new`."""
+        """What kind of step leads from `old` to `new`. A stage that this lifecycle no longer has counts as none: all of
+        its stages are ahead of it."""
         if old is None:
             return Move.FIRST
         if old == new:
@@ -123,38 +126,42 @@ def load_lifecycle(source: str | Path | Mapping[str, Any] | Lifecycle) -> Lifecy
     if isinstance(source, Lifecycle):
         return source
     if isinstance(source, Mapping):
-        return _build(dict(source), str(source.get("name", "lifecycle")))
+        return _build(from_dict(dict(source), "lifecycle"))
     path = Path(source)
     if path.suffix not in (".yaml", ".yml"):
         folder = mappings_dir() / "lifecycles"
         path = folder / f"{source}.yaml"
         if not path.is_file():
             known = sorted(p.stem for p in folder.glob("*.yaml"))
-            near = get_close_matches(str(source), known, 1)
             raise ConfigError(
-                f"no lifecycle is called '{source}'" + (f" (nearest: {near[0]})" if near else ""),
+                f"no lifecycle is called '{source}'{nearest(str(source), known)}",
                 hint=f"Shipped are {', '.join(known)}; or give the path of a .yaml file.",
             )
-    try:
-        document = yaml.safe_load(path.read_text("utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror or error}") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: {error}") from error
-    return _build(document, str(path))
+    return _build(parse_file(path))
 
 
-def _build(document: Any, where: str) -> Lifecycle:
-    if not isinstance(document, dict):
-        raise ConfigError(f"{where}: a lifecycle is a table with name, stages and lost")
+def _build(document: Table) -> Lifecycle:
+    known = (*Lifecycle.model_fields,)
+    problems = [f"{document.where(k)}: {k}: no such key{nearest(k, known)}" for k in document if k not in known]
+    problems += [f"{document.where()}: {k}: is missing" for k in ("name", "stages") if not document.get(k)]
+    values = dict(document)
     for part in ("stages", "lost"):
-        value = document.get(part)
-        if isinstance(value, dict):
-            document[part] = [{"name": n, "phase": p} for n, p in value.items()]
-    try:
-        return Lifecycle.model_validate(document)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(x) for x in first["loc"])
-        what = first["msg"].removeprefix("Value error, ")
-        raise ConfigError(f"{where}: {place + ': ' if place else ''}{what}") from None
+        given = document.get(part)
+        if isinstance(given, Table):
+            values[part] = [{"name": name, "phase": phase} for name, phase in given.items()]
+    if not problems:
+        try:
+            return Lifecycle.model_validate(values)
+        except ValidationError as error:
+            problems = [_place(document, e["loc"], e["msg"]) for e in error.errors(include_url=False)]
+    raise ConfigError("\n".join(problems))
+
+
+def _place(document: Table, loc: tuple[int | str, ...], what: str) -> str:
+    """`file:line: path: what`, where `loc` is the place that pydantic names."""
+    part = str(loc[0]) if loc else ""
+    given, path, where = document.get(part), ".".join(map(str, loc)), document.where(part)
+    if isinstance(given, Table) and len(loc) > 1 and isinstance(loc[1], int):
+        stage = list(given)[loc[1]]
+        path, where = f"{part}.{stage}", given.where(stage)
+    return f"{where}: {path + ': ' if path else ''}{what.removeprefix('Value error, ')}"

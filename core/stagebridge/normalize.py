@@ -6,16 +6,22 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import lru_cache
-from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 import phonenumbers
 
 from stagebridge.countries import ALIASES, NAMES
 
-ZERO_WIDTH = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))
-_EMAIL = re.compile(r"[^\s@,;<>()\[\]\\\"]+@[^\s@,;<>()\[\]\\\"]+\.[^\s@,;<>()\[\]\\\"]+\Z")
-_LANGUAGE = re.compile(r"([A-Za-z]{2,3})((?:[-_][A-Za-z0-9]{2,8})*)\Z")
+_NOISE = "\u200b\u2060\ufeff\u00ad"  # zero-width space, word joiner, byte order mark, soft hyphen
+_JOINERS = "\u200c\u200d"  # spelling in Persian names and in emoji: they stay inside a text
+_MARKS = "\u200e\u200f\u202a-\u202e\u2066-\u2069"  # direction of writing: address books paste them along
+_IN_TEXT = dict.fromkeys(map(ord, _NOISE))
+_EDGES = re.compile(rf"\A[\s{_JOINERS}{_MARKS}]+|[\s{_JOINERS}{_MARKS}]+\Z")
+_INVISIBLE = re.compile(rf"[{_NOISE}{_JOINERS}{_MARKS}]")
+_NEVER = r"\x00-\x20\x7f\s@,;<>()\[\]\\\""  # what no part of an address has
+_EMAIL = re.compile(rf"[^{_NEVER}]+@[^.{_NEVER}]+(\.[^.{_NEVER}]+)+\Z")
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)?([^\s/?#]*@)?([^\s/?#@.]+(?:\.[^\s/?#@.]+)+\.?)([/?#]\S*)?\Z")
+_LANGUAGE = re.compile(r"([A-Za-z]{2,3})((?:[-_][A-Za-z0-9]{1,8})*)\Z")
 
 
 class Invalid(ValueError):
@@ -28,45 +34,59 @@ def masked(value: str) -> str:
 
 
 def text(value: str) -> str:
-    """Trimmed, Unicode NFC, zero-width characters removed, case kept."""
-    return unicodedata.normalize("NFC", value.translate(ZERO_WIDTH)).strip()
+    """Trimmed, Unicode NFC, case kept, without characters that nobody sees and that mean nothing."""
+    if value.isascii():
+        return value.strip()
+    return _EDGES.sub("", unicodedata.normalize("NFC", value.translate(_IN_TEXT)))
 
 
 def email(value: str) -> str:
-    """Lower case, NFC, no zero-width characters, no `mailto:`. Only the syntax is looked at."""
-    cleaned = text(value).removeprefix("mailto:").lower()
-    if not _EMAIL.match(cleaned) or ".." in cleaned or len(cleaned) > 254:
+    """Lower case, NFC, nothing invisible, no `mailto:`. Only the syntax is looked at."""
+    cleaned = re.sub(r"\A(mailto:\s*)+", "", _lower(_bare(value)))
+    if not _EMAIL.match(cleaned) or len(cleaned) > 254:
         raise Invalid(f"'{masked(cleaned)}' is not an e-mail address")
     return cleaned
 
 
 def phone(value: str, region: str | None = None) -> str:
-    """E.164 with `+`. A national number needs `region` (ISO 3166-1 alpha-2) and is never guessed without one."""
-    return _phone(text(value), region.upper() if region else None)
+    """E.164 with `+`. A national number needs `region` (ISO 3166-1 alpha-2) and is never guessed without one, nor is
+    the area code of a local one. An extension is no part of E.164 and is left out."""
+    return _phone(_bare(value), region.upper() if region else None)
 
 
 @lru_cache(maxsize=65536)
 def _phone(value: str, region: str | None) -> str:
-    if value.startswith("00"):
-        value = "+" + value[2:]  # the international prefix of most of the world
-    if region is None and not value.lstrip("( ").startswith("+"):
-        raise Invalid(f"a national number and no default_region is set ('{masked(value)}')")
+    if region is not None and (found := _e164(value, region)):
+        return found
+    international = value.lstrip("( ")
+    if international.startswith("00"):
+        international = "+" + international[2:]  # the international prefix of most of the world
+    if not international.startswith(("+", "\uff0b")):
+        if region is None:
+            raise Invalid(f"a national number and no default_region is set ('{masked(value)}')")
+        raise Invalid(f"'{masked(value)}' is not a possible phone number in {region}")
+    found = _e164(international, None)
+    if found is None:
+        raise Invalid(f"'{masked(value)}' is not a possible phone number")
+    return found
+
+
+def _e164(value: str, region: str | None) -> str | None:
     try:
         number = phonenumbers.parse(value, region)
     except phonenumbers.NumberParseException:
-        raise Invalid(f"'{masked(value)}' is not a phone number") from None
-    if not phonenumbers.is_possible_number(number):
-        raise Invalid(f"'{masked(value)}' is not a possible phone number")
-    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+        return None
+    if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
+        return None
+    found = str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+    # A number with one trunk prefix too many loses one at each reading: which number was meant, nobody can say.
+    return found if value == found or _e164(found, None) == found else None
 
 
 def country(value: str) -> str:
     """ISO 3166-1 alpha-2 from a code, an English short name or a usual alias."""
     cleaned = text(value)
-    upper = cleaned.upper()
-    if upper in NAMES:
-        return upper
-    found = _BY_NAME.get(_plain(cleaned))
+    found = cleaned.upper() if cleaned.upper() in NAMES else _BY_NAME.get(_plain(cleaned))
     if found is None:
         raise Invalid(f"'{masked(cleaned)}' is not a country")
     return found
@@ -84,8 +104,11 @@ def language(value: str) -> str:
     if not match:
         raise Invalid(f"'{masked(cleaned)}' is not a language tag")
     parts = [match[1].lower()]
-    for part in re.split(r"[-_]", match[2])[1:]:
-        parts.append(part.upper() if len(part) == 2 else part.title() if len(part) == 4 else part.lower())
+    for part in re.split(r"[-_]", match[2].lower())[1:]:
+        if any(len(p) == 1 for p in parts):
+            parts.append(part)  # an extension: all of it in lower case
+        else:
+            parts.append({2: part.upper(), 4: part.title()}.get(len(part), part))
     return "-".join(parts)
 
 
@@ -104,20 +127,26 @@ def _zones() -> dict[str, str]:
 
 
 def url(value: str) -> str:
-    """As given, trimmed, the host in lower case; a missing scheme is left missing."""
+    """As given, trimmed, scheme and host in lower case; a missing scheme is left missing."""
     cleaned = text(value)
-    if re.search(r"\s", cleaned) or "." not in cleaned:
+    match = _URL.match(cleaned)
+    if not match:
         raise Invalid(f"'{masked(cleaned)}' is not a web address")
-    if "://" not in cleaned:
-        host, slash, rest = cleaned.partition("/")
-        return host.lower() + slash + rest
-    parts = urlsplit(cleaned)
-    return parts._replace(scheme=parts.scheme.lower(), netloc=parts.netloc.lower()).geturl()
+    scheme, user, host, rest = (part or "" for part in match.groups())
+    return scheme.lower() + user + _lower(host) + rest
+
+
+def _bare(value: str) -> str:
+    return text(value if value.isascii() else _INVISIBLE.sub("", value))
+
+
+def _lower(value: str) -> str:
+    return unicodedata.normalize("NFC", value.lower())
 
 
 def _plain(value: str) -> str:
     stripped = "".join(c for c in unicodedata.normalize("NFKD", value.casefold()) if not unicodedata.combining(c))
-    return re.sub(r"[^a-z0-9]+", " ", stripped).strip().removeprefix("the ")
+    return re.sub(r"[\W_]+", " ", stripped).strip().removeprefix("the ")
 
 
 _BY_NAME = {_plain(name): code for code, name in NAMES.items()} | {_plain(a): c for a, c in ALIASES.items()}

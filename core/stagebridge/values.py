@@ -31,14 +31,27 @@ def same(one: Any, other: Any) -> bool:
 
 
 def encode(values: Mapping[str, Any]) -> str:
-    """JSON of canonical values by path, equal for equal values. Text, numbers and None are themselves; the rest is
-    tagged: `{"$": "dt", "v": …}`."""
-    return orjson.dumps(values, default=_tagged, option=orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME).decode()
+    """JSON of canonical values by path, the same for the same values in any order. Text, numbers and None are
+    themselves; the rest is tagged: `{"$": "dt", "v": …}`."""
+    try:
+        return _dumps(values)
+    except TypeError:
+        return _dumps({path: _storable(value) for path, value in values.items()})
 
 
 def decode(text: str) -> dict[str, Any]:
     """The inverse of `encode`."""
     return {p: _untagged(v) if isinstance(v, dict) else v for p, v in orjson.loads(text).items()}
+
+
+def _dumps(values: Mapping[str, Any]) -> str:
+    return orjson.dumps(values, default=_tagged, option=orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME).decode()
+
+
+def _storable(value: Any) -> Any:
+    """What JSON here cannot hold although a platform may send it: a whole number of more than 64 bits."""
+    big = isinstance(value, int) and not -(2**63) <= value < 2**64
+    return {_TAG: "int", "v": str(value)} if big else value
 
 
 def _tagged(value: Any) -> Any:
@@ -61,6 +74,8 @@ def _untagged(value: dict[str, Any]) -> Any:
             return datetime.fromisoformat(value["v"])
         case "date":
             return date.fromisoformat(value["v"])
+        case "int":
+            return int(value["v"])
         case "dec":
             return Decimal(value["v"])
     return value
