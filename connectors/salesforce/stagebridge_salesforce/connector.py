@@ -136,12 +136,10 @@ class Salesforce(Connector):
     def describe(self, object: str) -> list[dict[str, Any]]:
         if object not in self._describes:
             try:
-                self._describes[object] = list(getattr(self.sdk, object).describe()["fields"])
-            except PlatformDown:
-                raise
-            except Exception as error:  # the SDK raises its own kinds, requests' and json's
-                self.client.request("GET", self._root + "limits")  # says what is really wrong, if it is the session
-                raise PlatformDown(f"Salesforce did not describe {object} ({type(error).__name__})") from None
+                described = getattr(self.sdk, object).describe()
+            except Exception:  # the SDK raises its own kinds and retries nothing: our client does, and says what is wrong
+                described = self.request("GET", f"sobjects/{object}/describe").json()
+            self._describes[object] = list(described["fields"])
         return self._describes[object]
 
     def fields(self, object: str) -> tuple[str, ...]:

@@ -181,7 +181,8 @@ class Book:
     def load_outbox(self, contact_ids: Iterable[int]) -> None:
         for part in _chunks(sorted(contact_ids)):
             for r in self.tx.execute(sa.select(t.outbox).where(t.outbox.c.contact_id.in_(part))):
-                self._add_outbox(r)
+                if r.id not in self._outbox_drop:  # settled in this transaction, still in the table
+                    self._add_outbox(r)
 
     def _add_outbox(self, r: Any) -> OutboxRow:
         key = (r.connection, r.object, r.contact_id)
@@ -195,7 +196,7 @@ class Book:
 
     def outbox_rows(self, query: sa.Select[Any]) -> list[OutboxRow]:
         """Outbox rows that a query over `schema.outbox` selects, with their contacts and links loaded."""
-        rows = [self._add_outbox(r) for r in self.tx.execute(query).all()]
+        rows = [self._add_outbox(r) for r in self.tx.execute(query).all() if r.id not in self._outbox_drop]
         self.load_contacts(r.contact_id for r in rows)
         return rows
 

@@ -143,7 +143,8 @@ class Settler:
         view = side.mapping.read(record.data, link.object) if record is not None else None
         self.landed(book, side, contact, link, intent, view, echoed=outcome.record is not None, created=created)
         if record is not None and view is not None:
-            self._observe_rest(book, side, contact, link, intent, record, view, created)
+            echoed = outcome.record is not None
+            self._observe_rest(book, side, contact, link, intent, record, view, created=created, echoed=echoed)
         elif record is None:
             mark_hint(book, side, link.object, link.remote_id)
 
@@ -182,12 +183,15 @@ class Settler:
 
     def _observe_rest(
         self, book: Book, side: Side, contact: ContactRow, link: LinkRow, intent: Mapping[str, Any], record: Record,
-        view: View, created: bool,
+        view: View, *, created: bool, echoed: bool,
     ) -> None:  # fmt: skip
+        """Everything that was not sent is an observation, but on a record that we created and nobody has touched since:
+        there it is what the platform stamps by itself (a default stage, an owner), and nobody's edit."""
         if created:
             stage = side.connector.capabilities.stage
+            untouched = echoed or (record.modified_at is not None and view.get("created_at") == record.modified_at)
             for path in side.comparable(view):
-                stamped = path == "stage" and stage is not None and stage.stamps_default
+                stamped = untouched or (path == "stage" and stage is not None and stage.stamps_default)
                 if path not in intent and (stamped or not is_blank(contact.values.get(path))):
                     link.seen[path] = link.sent[path] = view[path]
         if link.state == "live":
@@ -420,7 +424,7 @@ class Settler:
         for path, value in row.intent.items():
             if path not in landed:
                 link.seen[path] = link.sent[path] = value
-        self._observe_rest(book, side, contact, link, row.intent, record, view, created=True)
+        self._observe_rest(book, side, contact, link, row.intent, record, view, created=True, echoed=False)
 
 
 def alike(got: Any, sent: Any) -> bool:
