@@ -58,7 +58,7 @@ def phone(value: str, region: str | None = None) -> str:
 def _phone(value: str, region: str | None) -> str:
     if region is not None and (found := _e164(value, region)):
         return found
-    international = value.lstrip("( ")
+    international = re.sub(r"\A(tel:|[( ])+", "", value, flags=re.IGNORECASE)
     if international.startswith("00"):
         international = "+" + international[2:]  # the international prefix of most of the world
     if not international.startswith(("+", "\uff0b")):
@@ -146,7 +146,8 @@ def _lower(value: str) -> str:
 
 def _plain(value: str) -> str:
     stripped = "".join(c for c in unicodedata.normalize("NFKD", value.casefold()) if not unicodedata.combining(c))
-    return re.sub(r"[\W_]+", " ", stripped).strip().removeprefix("the ")
+    words = re.sub(r"[\W_]+", " ", stripped.replace("&", " and ")).split()
+    return " ".join({"st": "saint"}.get(word, word) for word in words if word != "the")
 
 
 _BY_NAME = {_plain(name): code for code, name in NAMES.items()} | {_plain(a): c for a, c in ALIASES.items()}
