@@ -28,8 +28,8 @@ def account(
     """The connector has its mapping, and the account its custom properties unless they are not wanted."""
     clock = ElasticClock()
     with Sandbox("hubspot", clock=clock, switches=switches) as box:
-        settings = settings or {"token": "pat-x"}
-        with HubSpot(base_url=box.url, clock=clock, **({"token": "pat-x"} | settings)) as hs:
+        given = settings if "refresh_token" in settings else {"token": "pat-x"} | settings
+        with HubSpot(base_url=box.url, clock=clock, **given) as hs:
             use_mapping(hs, provision=provisioned)
             box.forget_requests()
             yield hs, box

@@ -238,7 +238,7 @@ class HookRequest:
 class ConnectorSettings(BaseModel):
     """What every connection takes. Secrets are `SecretStr`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     base_url: str | None = Field(default=None, description="Point the connection at a stand-in.")
     budget: float = Field(default=1.0, gt=0, le=1, description="The share of the account's rate limits to use.")

@@ -44,7 +44,7 @@ class Account:
     @cached_property
     def _apis(self) -> dict[str, Any]:
         if self._hs.sdk is None:
-            from hubspot import HubSpot as Sdk  # imported late: it takes 80 ms and 20 MB
+            from hubspot.client import Client as Sdk  # imported late: it takes 80 ms and 20 MB
             from urllib3.util.retry import Retry
 
             self._hs.sdk = Sdk(host=self._hs.client.base_url, retry=Retry(0, raise_on_status=False))
@@ -86,14 +86,14 @@ class Account:
     # --- what there is -----------------------------------------------------------------------------------------
 
     def properties(self) -> list[Any]:
-        return list(self._call("properties", "get_all", "contacts").results)
+        return list(self._call("properties", "get_all", "contacts").results or ())
 
     def stages(self, properties: Sequence[Any] | None = None) -> list[str]:
         """The stages' internal names in the account's own order: of the lifecycle pipeline; of the property's options
         where an account or a token has no access to that."""
         with suppress(Refused, AuthError):
-            found = self._call("pipelines", "get_by_id", "contacts", PIPELINE).stages
-            return [str(s.id) for s in sorted(found, key=lambda s: s.display_order or 0) if not s.archived]
+            found = self._call("pipelines", "get_by_id", "contacts", PIPELINE).stages or ()
+            return [str(s.id) for s in _ordered(found) if not s.archived]
         named = {p.name: p for p in (self.properties() if properties is None else properties)}
         return [str(o.value) for o in _ordered(named["lifecyclestage"].options)] if "lifecyclestage" in named else []
 

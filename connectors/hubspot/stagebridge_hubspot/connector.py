@@ -45,7 +45,7 @@ from stagebridge_hubspot.auth import Given, Refreshing
 from stagebridge_hubspot.settings import HubSpotSettings
 
 if TYPE_CHECKING:
-    import hubspot
+    from hubspot.client import Client as SdkClient
 
 BATCH = 100
 ALWAYS = ("email", "lastmodifieddate", "hs_merged_object_ids", "lifecyclestage")
@@ -98,10 +98,11 @@ class HubSpot(Connector):
             )
 
     @classmethod
-    def from_client(cls, client: hubspot.Client, **values: Any) -> Self:
+    def from_client(cls, client: SdkClient, **values: Any) -> Self:
         """Use an SDK client that the caller already has, and its host; its token is asked for at every request, so a
         refresh by the caller is seen."""
-        host = client.config.get("host") or client.config.get("base_url")
+        config: dict[str, Any] = client.config
+        host = config.get("host") or config.get("base_url")
         made = cls(token=client.access_token or "", **({"base_url": host} if host else {}) | values)
         made.client.auth = Given(lambda: str(client.access_token))
         made.sdk = client
