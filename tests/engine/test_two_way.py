@@ -152,6 +152,7 @@ def test_an_address_given_to_somebody_new_makes_a_new_person(pair: World) -> Non
     assert held[ADA]["FirstName"] == "Another"
 
 
+@pytest.mark.soak
 def test_more_records_with_one_modification_time_than_a_search_can_page_through_all_arrive(tmp_path: Path) -> None:
     with world(tmp_path, crm="hubspot", sales=("hubspot", {"portal_id": 5})) as w:
         w.boxes["crm"].seed([{"email": ADA}])

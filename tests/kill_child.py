@@ -1,0 +1,100 @@
+"""A process that syncs and is killed at a given step: `python kill_child.py CONFIG SANDBOX`, then one order a line on
+standard input, `step N` (SIGKILL at the Nth commit or send), or `after SECONDS`. It forks for every order, so that the
+imports are paid once, and answers with the child's exit status and the number of steps that it took."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import requests
+from sqlalchemy import event
+from sqlalchemy.engine import Engine as SqlEngine
+
+from stagebridge.config import load_config
+from stagebridge.http import Client
+from stagebridge.ledger.store import Ledger
+from stagebridge.sync.engine import Engine
+from stagebridge.sync.setup import open_sides
+
+
+class SandboxClock:
+    """The stand-ins' clock, moved through their own protocol."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.offset = datetime.fromisoformat(
+            requests.get(f"{url}/_sandbox/state", timeout=5).json()["now"]
+        ) - datetime.now(UTC)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.offset
+
+    def sleep(self, seconds: float) -> None:
+        if seconds > 0:
+            requests.post(f"{self.url}/_sandbox/clock", json={"advance": seconds}, timeout=5)
+            self.offset += timedelta(seconds=seconds)
+
+
+class Steps:
+    def __init__(self, last: int) -> None:
+        self.taken, self.last = 0, last
+
+    def __call__(self, *_: Any) -> None:
+        self.taken += 1
+        if self.taken == self.last:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def sync(config_path: str, url: str, steps: Steps) -> None:
+    clock = SandboxClock(url)
+    config = load_config(Path(config_path), {"TOKEN": "pat-test", "SECRET": "sandbox-secret"})
+    sides, _ = open_sides(config, clock)
+    engine = Engine(config.contacts, Ledger.open(config.ledger), sides, config.lifecycle, clock, flight=1)
+    event.listen(SqlEngine, "commit", steps)
+    send = Client._send
+
+    def counted(self: Client, *args: Any, **kwargs: Any) -> Any:
+        steps()
+        answer = send(self, *args, **kwargs)
+        steps()
+        return answer
+
+    Client._send = counted  # type: ignore[method-assign]
+    engine.sync()
+
+
+def child(order: str, config_path: str, url: str, pipe: int) -> None:
+    kind, _, number = order.partition(" ")
+    steps = Steps(int(number) if kind == "step" else 10**9)
+    if kind == "after":
+        threading.Timer(float(number), lambda: os.kill(os.getpid(), signal.SIGKILL)).start()
+    sync(config_path, url, steps)
+    os.write(pipe, str(steps.taken).encode())
+    os._exit(0)
+
+
+def main() -> None:
+    config_path, url = sys.argv[1:]
+    for line in sys.stdin:
+        reader, writer = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                child(line.strip(), config_path, url, writer)
+            finally:
+                os._exit(1)
+        os.close(writer)
+        taken = os.read(reader, 100).decode() or "0"
+        os.close(reader)
+        _, status = os.waitpid(pid, 0)
+        print(os.waitstatus_to_exitcode(status), taken, flush=True)
+
+
+if __name__ == "__main__":
+    main()
