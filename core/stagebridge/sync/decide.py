@@ -17,7 +17,7 @@ from stagebridge.ledger.rows import ContactRow, LinkRow
 from stagebridge.sync.engine import Engine
 from stagebridge.sync.intake import hash_email
 from stagebridge.sync.push import PushReport
-from stagebridge.sync.side import Side, ms
+from stagebridge.sync.side import KEY, Side, ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +112,8 @@ class Decisions:
                 if other is not link and (other.connection, other.object) == (link.connection, link.object):
                     other.state, other.dirty = "dup", True
             link.state, link.dirty, link.fingerprint = "live", True, ""
+            why = "another record of this person holds our key there"
+            self.engine.debts.block(link, KEY, "held", contact.key, message=why)
             return f"{link.remote_id} is the record that is kept in step"
         if row.path and row.path in link.blocked:
             del link.blocked[row.path]

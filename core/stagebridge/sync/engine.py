@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
@@ -27,7 +27,7 @@ from stagebridge.sync.desk import Desk, Progress
 from stagebridge.sync.identify import Identifier
 from stagebridge.sync.intake import Intake
 from stagebridge.sync.merge import Merger
-from stagebridge.sync.plan import Plan, Planner
+from stagebridge.sync.plan import Plan, Planner, plain
 from stagebridge.sync.pull import Puller, PullReport
 from stagebridge.sync.push import Pusher, PushReport
 from stagebridge.sync.settle import Settler
@@ -60,8 +60,8 @@ class RoundReport:
         return {
             "connections": {
                 n: {
-                    "read": asdict(p) | {"matched": dict(p.matched), "problems": dict(p.problems)},
-                    "written": asdict(self.pushed[n]) | {"calls": dict(self.pushed[n].calls)},
+                    "read": plain(p),
+                    "written": plain(self.pushed[n]),
                     "failure": str(self.failures[n]) if n in self.failures else None,
                 }
                 for n, p in self.pulled.items()

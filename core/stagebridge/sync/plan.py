@@ -9,7 +9,7 @@ import hashlib
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import sqlalchemy as sa
@@ -36,6 +36,8 @@ class SidePlan:
 
     creates: int = 0
     updates: int = 0
+    by_object: Counter[str] = field(default_factory=Counter)
+    addresses: int = 0
     links_written: int = 0
     stage_moves: int = 0
     clears: int = 0
@@ -65,8 +67,14 @@ class Plan:
     def to_json(self) -> dict[str, Any]:
         return {
             "digest": self.digest, "conflicts": dict(self.conflicts), "waiting": self.waiting,
-            "connections": {n: asdict(p) | {"paths": dict(p.paths)} for n, p in self.sides.items()},
+            "connections": {n: plain(p) for n, p in self.sides.items()},
         }  # fmt: skip
+
+
+def plain(report: Any) -> dict[str, Any]:
+    """A report's fields as JSON. (`asdict` makes nonsense of a Counter.)"""
+    values = {f.name: getattr(report, f.name) for f in fields(report)}
+    return {n: dict(v) if isinstance(v, Counter) else v for n, v in values.items()}
 
 
 class Planner:
@@ -87,12 +95,14 @@ class Planner:
                 object = self.debts.create_object(side)
                 owed = {p: v for p, v in self.debts.image(side, contact, object).items() if p not in parked}
                 plan.creates += 1
+                plan.addresses += len({contact.values.get("email"), *(contact.values.get("emails") or ())} - {None})
             else:
                 object = link.object
                 owed = self.debts.owed(side, contact, link)
                 if not owed:
                     continue
                 plan.updates += 1
+                plan.by_object[object] += 1
             self._count(plan, contact, link, owed)
             mark = {p: encode({"": v}) for p, v in sorted(owed.items())}
             whole.update(f"{side.name}|{object}|{contact.key}|{mark}\n".encode())
@@ -140,16 +150,17 @@ class Planner:
 
     @staticmethod
     def _cost(side: Side, plan: SidePlan) -> None:
-        """Requests by batch size: a verification read and a write per batch of updates; a look-up and a write per batch
-        of creates; a read-back where the platform's answer holds no record."""
+        """Requests by batch size: a verification read and a write per batch of updates of one object; a look-up per batch
+        of addresses and object, and a write per batch of creates; a read-back where the platform's answer holds no
+        record. A platform that spreads creates over several objects (Salesforce's account rule) may need one more."""
         write = side.connector.capabilities.write
         if write is None:
             return
-        updates = math.ceil(plan.updates / side.batch)
+        updates = sum(math.ceil(n / side.batch) for n in plan.by_object.values())
         creates = math.ceil(plan.creates / side.batch)
         plan.calls = {
             "verify": updates,
-            "look up": creates * len(side.objects),
+            "look up": math.ceil(plan.addresses / side.batch) * len(side.objects),
             "write": updates + creates,
             "read back": 0 if write.returns_record else updates + creates,
         }
