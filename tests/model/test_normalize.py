@@ -90,7 +90,6 @@ def test_what_cannot_be_an_email_is_refused(written: str) -> None:
         ("CÔTE D’IVOIRE", "CI"), ("Österreich", "AT"), ("Osterreich", "AT"), ("Türkiye", "TR"), ("Ελλάδα", "GR"),
         ("South Korea", "KR"), ("Trinidad & Tobago", "TT"), ("Kosovo", "XK"),
         ("St. Lucia", "LC"), ("Bahamas, The", "BS"),
-        ("St. Lucia", "LC"), ("Bahamas, The", "BS"),
     ],
 )  # fmt: skip
 def test_a_country_is_understood_by_its_code_name_and_usual_alias(written: str, code: str) -> None:

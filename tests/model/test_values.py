@@ -56,7 +56,7 @@ def test_a_whole_number_of_any_length_is_stored() -> None:
 
 
 def test_what_is_no_canonical_value_is_refused() -> None:
-    with pytest.raises(TypeError, match="complex is no canonical value|not JSON serializable"):
+    with pytest.raises(TypeError, match="not JSON serializable"):
         encode({"custom.x": 1j})
 
 

@@ -1,0 +1,88 @@
+"""The JSON Schema of `stagebridge.yaml`, for editors that complete and check while one writes."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+from stagebridge.config.contacts import CHOICES
+from stagebridge.config.reader import KEYS, LEDGER, connectors
+from stagebridge.config.values import GUARDS, Mode
+
+NUMBER_OR_SHARE = {"type": ["integer", "string"], "pattern": r"^(\d+|\d+(\.\d+)?%|off)$"}
+NAMES = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
+
+
+def config_schema() -> dict[str, Any]:
+    """A JSON Schema (2020-12) of the file, with the settings of every connector that is installed. It knows forms, not
+    meanings: `load_config` has the last word."""
+    kinds = {name: entry.load().Settings for name, entry in sorted(connectors().items())}
+    sections: dict[str, Any] = {
+        "version": {"const": 1},
+        "ledger": {"type": "string", "default": LEDGER, "description": "Database URL of the ledger."},
+        "lifecycle": {"type": "string", "default": "default", "description": "A shipped lifecycle, or a .yaml file."},
+        "timezone": {"type": "string", "default": "UTC", "description": "IANA zone of reports and daily quotas."},
+        "connections": _every({"oneOf": [_connection(name, model) for name, model in kinds.items()]}),
+        "contacts": _contacts(),
+        "jobs": {"type": "array", "items": _table({"name": {"const": "contacts"}, "every": {
+            "type": "string", "pattern": r"^\d+(\.\d+)?\s*[smhd]$", "examples": ["5m"]}}, "name", "every")},
+    }  # fmt: skip
+    assert tuple(sections) == KEYS
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "stagebridge.yaml",
+        **_table(sections, "connections"),
+        "$defs": {n: d for model in kinds.values() for n, d in _model(model).get("$defs", {}).items()},
+    }
+
+
+def _connection(name: str, model: type[BaseModel]) -> dict[str, Any]:
+    own = {
+        "type": {"const": name},
+        "mode": {"enum": list(get_args(Mode)), "default": "two_way"},
+        "mapping": {"type": "string", "description": "A shipped mapping, or a .yaml file beside this one."},
+        "custom": _every({"type": ["string", "object"]}),
+        "default_region": {"type": "string", "pattern": "^[A-Za-z]{2}$", "description": "Of national phone numbers."},
+        "timezone": {"type": "string"},
+    }
+    # Numbers may be written with a unit (80%, 5m) and anything by reference, so every plain setting may be a text.
+    settings = {key: _or_text(form) for key, form in _model(model).get("properties", {}).items()}
+    return _table({**own, **settings}, "type")
+
+
+def _contacts() -> dict[str, Any]:
+    prefer = _table({"prefer": NAMES}, "prefer")
+    first = {"anyOf": [{"const": "fill_empty"}, prefer]}
+    rule = {"anyOf": [{"enum": ["latest", "fill_empty", "most_restrictive"]}, prefer]}
+    return _table({
+        "between": NAMES,
+        "initial": {"anyOf": [*first["anyOf"], _every(first)]},
+        "include": _every({"type": "string"}),
+        "create": _every({"type": ["boolean", "string"]}),
+        "rules": _every(rule),
+        "guards": _table({name: {**NUMBER_OR_SHARE, "default": limit} for name, limit in GUARDS.items()}),
+        **{key: {"enum": list(words), "default": words[0]} for key, words in CHOICES.items()},
+        "match_phone": {"type": "boolean", "default": False},
+        "max_flips": {"type": "integer", "minimum": 1, "default": 5},
+    })  # fmt: skip
+
+
+def _model(model: type[BaseModel]) -> dict[str, Any]:
+    return model.model_json_schema(ref_template="#/$defs/{model}")
+
+
+def _or_text(form: dict[str, Any]) -> dict[str, Any]:
+    about: dict[str, Any] = {key: form[key] for key in ("description", "default", "title") if key in form}
+    kinds = form.get("anyOf", [{k: v for k, v in form.items() if k not in about}])
+    plain = any(kind.get("type") in ("string", "number", "integer", "boolean") for kind in kinds)
+    return {**about, "anyOf": [*kinds, {"type": "string"}]} if plain and "enum" not in str(kinds) else form
+
+
+def _table(properties: dict[str, Any], *required: str) -> dict[str, Any]:
+    out: dict[str, Any] = {"type": "object", "properties": properties, "additionalProperties": False}
+    return {**out, "required": list(required)} if required else out
+
+
+def _every(form: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "additionalProperties": form}
