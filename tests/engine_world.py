@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from hubspot import HubSpot as HubSpotSdk
-from salesforce_sdk import connect
+from hubspot.client import Client as HubSpotSdk
 
+from salesforce_sdk import connect
 from stagebridge.clock import ElasticClock
 from stagebridge.config import Config, load_config
 from stagebridge.ledger import schema as t

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from simple_salesforce import Salesforce
+from simple_salesforce.api import Salesforce
 
 from stagebridge.sandbox import Sandbox
 
@@ -25,7 +25,7 @@ class ToSandbox(HTTPAdapter):
         return super().send(request, *args, **kwargs)
 
 
-def connect(sandbox: Sandbox, **values: Any) -> Salesforce:
+def connect(sandbox: Sandbox, **values: Any) -> Any:
     """Log in with the client credentials that the stand-in expects."""
     session = requests.Session()
     session.trust_env = False

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 import typer
-from engine_world import World, world
 from typer.testing import CliRunner
 
+from engine_world import World, world
 from stagebridge.cli.app import app
 from stagebridge.cli.console import STATE
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from engine_world import World, world
 
+from engine_world import World, world
 from stagebridge.errors import AuthError, PlatformDown
 from stagebridge.ledger import schema as t
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from engine_world import world
 
+from engine_world import world
 from stagebridge.errors import Busy, GuardTripped, TryLater
 from stagebridge.ledger.store import Ledger
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from engine_world import World, world
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
+from engine_world import World, world
 from stagebridge.connector import HookRequest
 from stagebridge.ledger import schema as t
 from stagebridge.sync.intake import mark_hint
@@ -220,7 +220,7 @@ class Histories(RuleBasedStateMachine):
     ("examples", "steps"), [(10, 14), pytest.param(400, 25, marks=[pytest.mark.soak, pytest.mark.timeout(3600)])]
 )
 def test_any_history_ends_in_agreement_and_then_in_silence(examples: int, steps: int) -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         Histories,
         settings=settings(
             max_examples=examples, stateful_step_count=steps, deadline=None, derandomize=True,

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
 from engine_world import World, world
 
 NUMBERS = range(12)

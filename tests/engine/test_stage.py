@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from engine_world import World, world
 
+from engine_world import World, world
 from stagebridge.ledger import schema as t
 from stagebridge.sync.decide import Decisions
 

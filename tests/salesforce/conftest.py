@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from salesforce_kit import connector
-from recordings import recordings_of
 
+from recordings import recordings_of
+from salesforce_kit import connector
 from stagebridge.clock import ElasticClock
 from stagebridge.sandbox import Sandbox
 from stagebridge_salesforce import Salesforce

@@ -9,20 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from salesforce_kit import connector, person
 from salesforce_sdk import connect
-
 from stagebridge.clock import ElasticClock
 from stagebridge.connector import Conflict, Done, Entry, Gone, Rejected, Retry, Unknown
 from stagebridge.errors import AuthError, BudgetExhausted, ConfigError
-from stagebridge.mapping import Missing
 from stagebridge.sandbox import Sandbox
 from stagebridge_salesforce import Salesforce
 from stagebridge_salesforce.answers import row_outcome
 
 
 def everything(sf: Salesforce, object: str, since: Any = None) -> tuple[list[Any], Any]:
-    records, cursor = [], since
+    records: list[Any] = []
+    cursor = since
     for page in sf.read(object, since):
         records += page.records
         cursor = page.cursor

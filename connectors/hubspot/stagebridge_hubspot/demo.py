@@ -40,7 +40,7 @@ class Demo:
 
 class _Sdk:
     def __init__(self, url: str) -> None:
-        from hubspot import HubSpot
+        from hubspot.client import Client as HubSpot
 
         client = HubSpot(access_token="pat-demo-secret", host=url, base_url=url)
         self._contacts = client.crm.contacts.basic_api

@@ -13,8 +13,21 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from stagebridge.clock import Clock
 from stagebridge.connector import (
-    Capabilities, Connector, ConnectorSettings, Cursor, Done, Entry, Health, Outcome, Page, Rate, Read, Record, Schema,
-    Stage, Write,
+    Capabilities,
+    Connector,
+    ConnectorSettings,
+    Cursor,
+    Done,
+    Entry,
+    Health,
+    Outcome,
+    Page,
+    Rate,
+    Read,
+    Record,
+    Schema,
+    Stage,
+    Write,
 )  # fmt: skip
 from stagebridge.errors import ConfigError, PlatformDown
 from stagebridge.http import Client, Login, Response
@@ -137,7 +150,9 @@ class Salesforce(Connector):
         if object not in self._describes:
             try:
                 described = getattr(self.sdk, object).describe()
-            except Exception:  # the SDK raises its own kinds and retries nothing: our client does, and says what is wrong
+            except (
+                Exception
+            ):  # the SDK raises its own kinds and retries nothing: our client does, and says what is wrong
                 described = self.request("GET", f"sobjects/{object}/describe").json()
             self._describes[object] = list(described["fields"])
         return self._describes[object]

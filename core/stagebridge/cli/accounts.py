@@ -94,7 +94,7 @@ def _suggest(names: list[str]) -> None:
         for object in side.objects:
             for label, value in (facts["options"].get(object, {}).get(field) or {}).items():
                 plain = label.lower().replace(" ", "_").removesuffix("_lead")
-                ours = next((s for s in sorted(lifecycle.names) if s == plain or s == value), None)
+                ours = next((s for s in sorted(lifecycle.names) if s in (plain, value)), None)
                 mapped = side.mapping.read(_probe(side.mapping, field, value), object).get("stage") or ours
                 rows.append(
                     {

@@ -104,7 +104,7 @@ class Book:
                             r.fingerprint,
                             r.version,
                             r.saw_row,
-                        )  # fmt: skip
+                        )
                     )
             for row in rows:
                 self.contacts[row.id] = row
@@ -175,7 +175,7 @@ class Book:
                         r.deliberate,
                         r.event_id,
                         r.run_id,
-                    )  # fmt: skip
+                    )
                 )
 
     def load_outbox(self, contact_ids: Iterable[int]) -> None:
@@ -188,10 +188,23 @@ class Book:
         key = (r.connection, r.object, r.contact_id)
         if key not in self.outbox:
             self.outbox[key] = OutboxRow(
-                r.id, r.connection, r.object, r.contact_id, r.link_id, r.state, r.token, r.mark, r.lease,
-                decode(r.intent) if r.intent else {}, r.attempts, r.not_before, r.desired, r.code, r.error,
+                r.id,
+                r.connection,
+                r.object,
+                r.contact_id,
+                r.link_id,
+                r.state,
+                r.token,
+                r.mark,
+                r.lease,
+                decode(r.intent) if r.intent else {},
+                r.attempts,
+                r.not_before,
+                r.desired,
+                r.code,
+                r.error,
                 orjson.loads(r.parked) if r.parked else {},
-            )  # fmt: skip
+            )
         return self.outbox[key]
 
     def outbox_rows(self, query: sa.Select[Any]) -> list[OutboxRow]:
@@ -273,7 +286,7 @@ class Book:
                 "kind": kind,
                 "rule": rule,
                 "at": self.now,
-            }  # fmt: skip
+            }
         )
 
     def open_conflict(self, kind: str, contact: ContactRow, link: LinkRow, path: str = "", **detail: Any) -> None:
@@ -366,11 +379,19 @@ class Book:
             self.tx.execute(sa.update(t.outbox).where(t.outbox.c.id == row_id).values(**values))
         new = [
             {
-                "connection": key[0], "object": key[1], "contact_id": key[2], "state": "pending", "attempts": 0,
-                "not_before": 0, "desired": None, "code": None, "error": None, **values,
+                "connection": key[0],
+                "object": key[1],
+                "contact_id": key[2],
+                "state": "pending",
+                "attempts": 0,
+                "not_before": 0,
+                "desired": None,
+                "code": None,
+                "error": None,
+                **values,
             }
             for key, values in self._outbox_new.items()
-        ]  # fmt: skip
+        ]
         if new:
             self.tx.execute(sa.insert(t.outbox), new)
         self._outbox_drop, self._outbox_set, self._outbox_new = set(), {}, {}
@@ -382,11 +403,16 @@ class Book:
             self.tx.execute(
                 sa.update(t.conflict)
                 .where(
-                    c.closed.is_(None), c.kind == kind, c.contact_id == contact_id, c.connection == connection,
-                    c.object == object, c.remote_id == remote_id, c.path == path,
+                    c.closed.is_(None),
+                    c.kind == kind,
+                    c.contact_id == contact_id,
+                    c.connection == connection,
+                    c.object == object,
+                    c.remote_id == remote_id,
+                    c.path == path,
                 )
                 .values(closed=self.now, resolution="settled by itself")
-            )  # fmt: skip
+            )
         if self._conflicts:
             contacts = sorted({k[1] for k in self._conflicts})
             open_now: dict[tuple[str, int, str, str, str, str], int] = {}
@@ -452,18 +478,33 @@ def _identities(values: dict[str, Any]) -> set[tuple[str, str]]:
 
 def _contact_values(c: ContactRow) -> dict[str, Any]:
     return {
-        "id": c.id, "key": c.key, "data": encode(c.values), "origin": orjson.dumps(c.origin).decode(),
-        "stage_row": c.stage_row, "first_seen": c.first_seen, "merged_into": c.merged_into,
-    }  # fmt: skip
+        "id": c.id,
+        "key": c.key,
+        "data": encode(c.values),
+        "origin": orjson.dumps(c.origin).decode(),
+        "stage_row": c.stage_row,
+        "first_seen": c.first_seen,
+        "merged_into": c.merged_into,
+    }
 
 
 def _link_values(r: LinkRow) -> dict[str, Any]:
     return {
-        "id": r.id, "connection": r.connection, "object": r.object, "remote_id": r.remote_id,
-        "contact_id": r.contact_id, "state": r.state, "sent": encode(r.sent), "seen": encode(r.seen),
-        "blocked": orjson.dumps(r.blocked).decode(), "memory": orjson.dumps(r.memory).decode(), "mapping": r.mapping,
-        "fingerprint": r.fingerprint, "version": r.version, "saw_row": r.saw_row,
-    }  # fmt: skip
+        "id": r.id,
+        "connection": r.connection,
+        "object": r.object,
+        "remote_id": r.remote_id,
+        "contact_id": r.contact_id,
+        "state": r.state,
+        "sent": encode(r.sent),
+        "seen": encode(r.seen),
+        "blocked": orjson.dumps(r.blocked).decode(),
+        "memory": orjson.dumps(r.memory).decode(),
+        "mapping": r.mapping,
+        "fingerprint": r.fingerprint,
+        "version": r.version,
+        "saw_row": r.saw_row,
+    }
 
 
 def _one(value: Any) -> str | None:

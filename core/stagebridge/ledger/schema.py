@@ -153,6 +153,7 @@ outbox = Table(
     UniqueConstraint("connection", "object", "contact_id"),
     Index(None, "connection", "state", "not_before"),
     Index(None, "contact_id"),
+    sqlite_autoincrement=True,  # a row's number is never given to another row
 )
 
 conflict = Table(
@@ -170,6 +171,7 @@ conflict = Table(
     Column("closed", BigInteger),
     Column("resolution", Text),
     Index(None, "closed"),
+    sqlite_autoincrement=True,
 )
 
 suppression = Table(

@@ -284,7 +284,7 @@ class Builder:
         self, table: Table, path: str, where: str, owner: str, names: Any, skip: frozenset[str] = frozenset()
     ) -> tables.Values:
         label = _LABEL.search(owner)
-        container, name = self._account_name(owner)
+        name = self._account_name(owner)[1]
 
         def resolve(text: str, rows: Table | None, ours: str) -> str | None:
             match = re.fullmatch(r"<([^<>]+)>", text)

@@ -164,7 +164,10 @@ class Pusher:
         """Compute the payloads and commit the intents, in one transaction."""
         sends: list[Sent] = []
         with self.desk.book() as book:
-            query = sa.select(t.outbox).where(t.outbox.c.id.in_(list(ids)), t.outbox.c.state == "pending")
+            c = t.outbox.c
+            query = sa.select(t.outbox).where(
+                c.id.in_(list(ids)), c.state == "pending", c.connection == side.name, c.object == object
+            )
             for row in book.outbox_rows(query):
                 contact = book.contacts[row.contact_id]
                 if row.link_id is None:

@@ -10,8 +10,8 @@ from stagebridge.config import Config, ConnectionConfig
 from stagebridge.connector import Connector
 from stagebridge.errors import StagebridgeError
 from stagebridge.lifecycle import Lifecycle
-from stagebridge.mapping import load_mapping
 from stagebridge.mapping import Mapping as FieldMapping
+from stagebridge.mapping import load_mapping
 from stagebridge.sync.side import Side
 
 

@@ -313,7 +313,7 @@ class SalesforceSandbox(Platform):
     def _joined(self, object: str, row: Row) -> dict[str, Any]:
         out = dict(row.values)
         for name, parent in (("AccountId", "Account"), ("OwnerId", "User")):
-            if name in out and out[name]:
+            if out.get(name):
                 found = self.store.get(parent, out[name])
                 out[name.removesuffix("Id")] = found.values if found else None
         return out

@@ -43,6 +43,7 @@ def upgrade() -> None:
         sa.Column("closed", sa.BigInteger(), nullable=True),
         sa.Column("resolution", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_conflict")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("conflict", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_conflict_closed"), ["closed"], unique=False)
@@ -157,6 +158,7 @@ def upgrade() -> None:
         sa.Column("error", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
         sa.UniqueConstraint("connection", "object", "contact_id", name=op.f("uq_outbox_connection_object_contact_id")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("outbox", schema=None) as batch_op:
         batch_op.create_index(
