@@ -245,6 +245,20 @@ def test_the_control_plane_waits_out_a_full_window_and_renews_a_token() -> None:
         assert "firstname" in hs.discover().facts["fields"]["contacts"].values()
 
 
+def test_the_control_plane_uses_the_renewed_token(stub: Stub) -> None:
+    tokens = iter(("first", "second"))
+    expired = Reply(401, b'{"status": "error", "category": "EXPIRED_AUTHENTICATION", "message": "expired"}')
+
+    def decide(seen: Seen) -> Reply:
+        if "/token" in seen.path:
+            return Reply(200, orjson.dumps({"access_token": next(tokens), "expires_in": 1800}))
+        return Reply(200, b'{"results": []}') if seen.headers["Authorization"] == "Bearer second" else expired
+
+    stub.decide = decide
+    with HubSpot(base_url=stub.url, clock=ElasticClock(), **APP) as hs:
+        assert hs.discover().facts["fields"] == {"contacts": {}}
+
+
 def test_the_control_plane_says_which_scope_is_missing(stub: Stub) -> None:
     scope = {"category": "MISSING_SCOPES", "context": {"requiredGranularScopes": ["crm.schemas.contacts.read"]}}
     stub.will(Reply(403, orjson.dumps(scope)))

@@ -183,7 +183,7 @@ def test_statuses_are_understood_bare_and_inside_their_address(stub: Stub) -> No
         ]
     }
     nested = {"results": [
-        {"subscriberIdString": "ada@example.com", "statuses": [other, status]}, {"subscriberIdString": "bo@x.test", **status}
+        {"subscriberIdString": "ada@example.com", "statuses": [status, other]}, {"subscriberIdString": "bo@x.test", **status}
     ]}  # fmt: skip
     stub.will(Reply(200, orjson.dumps(rows)), Reply(207, orjson.dumps(nested)))
     with HubSpot(token="pat-x", base_url=stub.url, clock=ElasticClock(), email_subscription=NEWSLETTER) as hs:

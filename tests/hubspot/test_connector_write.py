@@ -82,6 +82,26 @@ def test_an_id_that_is_no_more_is_gone_and_the_others_are_written() -> None:
         assert held(box)[bo]["city"] == "Oslo"
 
 
+def test_ids_that_are_no_more_are_read_back_together() -> None:
+    with account() as (hs, box):
+        ids = seed(box, [{"email": f"p{i}@example.com"} for i in range(6)])
+        entries = [change(hs, id_, city="Oslo") for id_ in ids]
+        seed(box, {"archive": ids[:5]})
+        box.forget_requests()
+        assert kinds(hs.write(entries)) == {"Gone": 5, "Done": 1}
+        assert box.requests()["by_route"]["POST contacts/batch/read"] == 1
+
+
+def test_what_was_sent_and_is_not_answered_is_neither_old_nor_new(stub: Stub) -> None:
+    stub.will(Reply(200, b'{"results": [{"id": "1", "properties": {"lastname": "L"}}]}'))
+    base = {"id": "1", "properties": {"firstname": "Old", "lastname": "L", "phone": "+44 20 7946 0001"}}
+    with against(stub) as hs:
+        [done] = hs.write([Entry(CONTACTS, {"properties": {"firstname": "New"}}, "1", base)])
+    assert isinstance(done, Done)
+    assert done.record is not None
+    assert done.record.data["properties"] == {"lastname": "L", "phone": "+44 20 7946 0001"}
+
+
 def test_an_id_that_was_merged_away_says_into_what() -> None:
     with account() as (hs, box):
         ada, twin = seed(box, [{"email": "ada@example.com"}, {"email": "ada.l@example.com"}])
@@ -249,6 +269,26 @@ def test_a_request_that_is_refused_whole_and_names_its_rows_costs_one_more(stub:
     assert len(stub.seen) == 2
 
 
+def test_an_error_that_names_no_row_is_narrowed_to_its_row() -> None:
+    stub = Stub()
+
+    def decide(seen: Seen) -> Reply:
+        inputs = orjson.loads(seen.body)["inputs"]
+        if seen.path.endswith("/batch/read"):
+            return Reply(200, orjson.dumps({"results": [{"id": i["id"], "properties": {}} for i in inputs]}))
+        bad = {"status": "error", "category": "VALIDATION_ERROR", "message": "no", "context": {}}
+        # the bad row takes its neighbours with it, as long as it has any
+        results = [{"id": i["id"], "properties": i["properties"]} for i in inputs] if "7" not in str(inputs) else []
+        return Reply(207, orjson.dumps({"results": results, "errors": [] if results else [bad]}))
+
+    stub.decide = decide
+    with against(stub) as hs:
+        outcomes = hs.write([onto(str(i), city="Oslo") for i in range(10)])
+    stub.close()
+    assert [i for i, o in enumerate(outcomes) if not isinstance(o, Done)] == [7]
+    assert isinstance(outcomes[7], Rejected)
+
+
 def test_a_partial_answer_is_never_taken_for_a_whole_one() -> None:
     with account() as (hs, box):
         ids = seed(box, [{"email": f"p{i}@example.com"} for i in range(10)])
@@ -306,6 +346,31 @@ def test_a_stage_goes_back_by_clearing_it_first_in_a_request_of_its_own() -> Non
         assert held(box)[bo]["lifecyclestage"] == "customer"
         assert box.state()["stage_writes_ignored"] == 0
         assert [len(body["inputs"]) for body in sent(box, "/batch/update")] == [2, 1]
+
+
+def test_what_went_with_the_clearing_is_in_the_answer_although_the_second_request_says_nothing_of_it() -> None:
+    stub = Stub()
+
+    def decide(seen: Seen) -> Reply:
+        if "/pipelines/" in seen.path:
+            stages = [
+                {"id": s, "label": s, "displayOrder": i, "metadata": {}} for i, s in enumerate(("lead", "customer"))
+            ]
+            now = "2026-11-24T12:00:00Z"
+            stages = [{**s, "archived": False, "createdAt": now, "updatedAt": now} for s in stages]
+            body = {"id": "p", "label": "p", "displayOrder": 0, "stages": stages, "archived": False}
+            return Reply(200, orjson.dumps({**body, "createdAt": now, "updatedAt": now}))
+        results = [{"id": i["id"], "properties": i["properties"]} for i in orjson.loads(seen.body)["inputs"]]
+        return Reply(200, orjson.dumps({"results": results}))
+
+    stub.decide = decide
+    base = {"id": "1", "properties": {"lifecyclestage": "customer", "city": "London"}}
+    with against(stub) as hs:
+        [done] = hs.write([Entry(CONTACTS, {"properties": {"lifecyclestage": "lead", "city": "Ockham"}}, "1", base)])
+    stub.close()
+    assert isinstance(done, Done)
+    assert done.record is not None
+    assert done.record.data["properties"] == {"lifecyclestage": "lead", "city": "Ockham"}
 
 
 def test_a_record_that_is_refused_keeps_its_stage() -> None:
