@@ -1,12 +1,17 @@
-"""The contact properties that an account has from the start, and the checks on values that go with them."""
+"""The contact properties that an account has from the start.
+
+Types and metadata as in a recorded account: standard properties are `hubspotDefined`, their definition is read-only, and
+whether a value can be written is `readOnlyValue` alone.
+"""
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-STAGES = [
+Stages = Sequence[tuple[str, str]]
+
+STAGES: Stages = [
     ("subscriber", "Subscriber"), ("lead", "Lead"), ("marketingqualifiedlead", "Marketing Qualified Lead"),
     ("salesqualifiedlead", "Sales Qualified Lead"), ("opportunity", "Opportunity"), ("customer", "Customer"),
     ("evangelist", "Evangelist"), ("other", "Other"),
@@ -30,101 +35,84 @@ READ_ONLY = {
     "createdate": ("Create Date", "datetime"), "lastmodifieddate": ("Last Modified Date", "datetime"),
     "hs_object_id": ("Record ID", "number"), "hs_email_optout": ("Unsubscribed from all email", "bool"),
     "hs_additional_emails": ("Additional email addresses", "string"),
-    "hs_merged_object_ids": ("Merged record IDs", "string"), "hs_analytics_source": ("Original Source", "string"),
-    "hs_email_domain": ("Email Domain", "string"), "hs_is_contact": ("Is a contact", "bool"),
-    "hs_is_unworked": ("Contact unworked", "bool"), "hs_all_contact_vids": ("All vids for a contact", "string"),
-    "hs_object_source": ("Record source", "string"), "hs_object_source_label": ("Record source label", "string"),
-    "hs_pipeline": ("Pipeline", "string"), "hs_marketable_status": ("Marketing contact status", "string"),
+    "hs_merged_object_ids": ("Merged record IDs", "string"),
+    "hs_calculated_merged_vids": ("Merged vids with timestamps of a contact", "string"),
+    "hs_analytics_source": ("Original Source", "string"), "hs_email_domain": ("Email Domain", "string"),
+    "hs_is_contact": ("Is a contact", "bool"), "hs_is_unworked": ("Contact unworked", "bool"),
+    "hs_all_contact_vids": ("All vids for a contact", "string"), "hs_object_source": ("Record source", "string"),
+    "hs_object_source_id": ("Record source ID", "string"), "hs_object_source_label": ("Record source label", "string"),
+    "hs_pipeline": ("Pipeline", "string"), "hs_marketable_status": ("Marketing contact status", "bool"),
     "hs_full_name_or_email": ("Full name or email", "string"),
 }  # fmt: skip
 
-DEFAULTS = ("createdate", "email", "firstname", "hs_object_id", "lastmodifieddate", "lastname")
-"""What list and search answer when no properties are asked for."""
+COUNTED = {
+    "hs_associated_target_accounts": "0", "hs_currently_enrolled_in_prospecting_agent": "false",
+    "hs_membership_has_accessed_private_content": "0", "hs_prospecting_agent_actively_enrolled_count": "0",
+    "hs_prospecting_agent_total_enrolled_count": "0", "hs_registered_member": "0",
+    "hs_sequences_actively_enrolled_count": "0", "num_notes": "0",
+}  # fmt: skip
+"""Computed values that a recorded create answer carries beside what was written."""
 
-EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@.]+\Z")
+DEFAULTS = ("createdate", "email", "firstname", "hs_object_id", "lastmodifieddate", "lastname")
+"""What list, read and search answer when no properties are asked for, and beside those that are."""
+
+FIELD_TYPES = {
+    "string": "text", "enumeration": "select", "datetime": "date", "date": "date", "number": "number",
+    "bool": "booleancheckbox", "phone_number": "phonenumber",
+}  # fmt: skip
+
+YES_NO = [("true", "Yes"), ("false", "No")]
 
 
 def definition(
-    name: str, label: str, type_: str = "string", *, options: list[tuple[str, str]] | None = None, read_only: bool = False,
-    unique: bool = False, custom: bool = False, group: str = "contactinformation",
+    name: str, label: str, type_: str = "string", *, options: Sequence[tuple[str, str]] | None = None,
+    read_only: bool = False, unique: bool = False, custom: bool = False, group: str = "contactinformation",
+    field_type: str = "",
 ) -> dict[str, Any]:  # fmt: skip
-    kinds = {
-        "string": "text",
-        "enumeration": "select",
-        "datetime": "date",
-        "date": "date",
-        "number": "number",
-        "bool": "booleancheckbox",
-    }
+    options = options or (YES_NO if type_ == "bool" else [])
     out: dict[str, Any] = {
-        "name": name, "label": label, "type": type_, "fieldType": kinds.get(type_, "text"), "description": "",
-        "groupName": group,
+        "name": name, "label": label, "type": type_, "fieldType": field_type or FIELD_TYPES.get(type_, "text"),
+        "description": "", "groupName": group,
         "options": [
-            {"label": lb, "value": v, "displayOrder": i, "hidden": False, "description": ""}
-            for i, (v, lb) in enumerate(options or [])
+            {"label": lb, "value": v, "displayOrder": i, "hidden": False, "description": ""} for i, (v, lb) in enumerate(options)
         ],
-        "displayOrder": -1, "calculated": read_only, "externalOptions": False, "hasUniqueValue": unique, "hidden": False,
-        "modificationMetadata": {"archivable": custom, "readOnlyDefinition": not custom, "readOnlyValue": read_only},
-        "formField": not read_only, "dataSensitivity": "non_sensitive", "createdAt": "2020-06-30T15:57:37.277Z",
-        "updatedAt": "2024-09-12T14:22:56.844Z",
+        "displayOrder": -1, "calculated": False, "externalOptions": False, "hasUniqueValue": unique, "hidden": False,
+        "modificationMetadata": {"archivable": True, "readOnlyDefinition": not custom, "readOnlyValue": read_only},
+        "formField": not read_only, "dataSensitivity": "non_sensitive",
     }  # fmt: skip
     if not custom:
-        out["hubspotDefined"] = True
+        out |= {
+            "hubspotDefined": True,
+            "createdAt": "2020-06-30T15:57:37.277Z",
+            "updatedAt": "2024-09-12T14:22:56.844Z",
+        }
     return out
 
 
-def standard(stages: list[tuple[str, str]]) -> dict[str, dict[str, Any]]:
+def standard(stages: Stages) -> dict[str, dict[str, Any]]:
+    """All of an account whose lifecycle has these stages, by name."""
     out = {n: definition(n, lb) for n, lb in PLAIN.items()}
     out |= {n: definition(n, lb, t, read_only=True) for n, (lb, t) in READ_ONLY.items()}
+    out |= {n: definition(n, n, "bool" if v == "false" else "number", read_only=True) for n, v in COUNTED.items()}
+    out["mobilephone"]["fieldType"] = out["phone"]["fieldType"] = "phonenumber"
     out["lifecyclestage"] = definition("lifecyclestage", "Lifecycle Stage", "enumeration", options=stages)
     out["hs_lead_status"] = definition("hs_lead_status", "Lead Status", "enumeration", options=LEAD_STATUS)
-    owner = definition("hubspot_owner_id", "Contact owner", "enumeration")
-    owner["externalOptions"] = True
-    out["hubspot_owner_id"] = owner
-    for value, label in stages:
-        name = f"hs_v2_date_entered_{value}"
-        out[name] = definition(name, f"Date entered {label}", "datetime", read_only=True)
+    out["hubspot_owner_id"] = definition("hubspot_owner_id", "Contact owner", "enumeration")
+    out["hubspot_owner_id"]["externalOptions"] = True
+    for name, (label, type_) in stage_dates(stages).items():
+        out[name] = definition(name, label, type_, read_only=True, field_type="calculation_read_time")
     return out
 
 
-def iso(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def to_ms(text: str) -> int:
-    """Epoch milliseconds or ISO 8601. Raises ValueError."""
-    if re.fullmatch(r"-?\d+", text):
-        return int(text)
-    return int(datetime.fromisoformat(text).timestamp() * 1000)
-
-
-def problem(prop: dict[str, Any] | None, name: str, value: str, owners: set[str]) -> dict[str, Any] | None:
-    """What is wrong with writing this value, in the form of a validation entry; None if nothing."""
-
-    def say(error: str, message: str) -> dict[str, Any]:
-        return {"isValid": False, "message": message, "error": error, "name": name}
-
-    if prop is None:
-        return say("PROPERTY_DOESNT_EXIST", f'Property "{name}" does not exist')
-    if prop["modificationMetadata"]["readOnlyValue"]:
-        return say("READ_ONLY_VALUE", f'"{name}" is a read only property; its value cannot be set.')
-    if value == "":
-        return None
-    if name == "email" and not EMAIL.match(value):
-        return say("INVALID_EMAIL", f"Email address {value} is invalid")
-    if name == "hubspot_owner_id" and value not in owners:
-        return say("INVALID_OWNER_ID", f"{value} is not a valid owner id")
-    if prop["type"] == "enumeration" and not prop["externalOptions"]:
-        allowed = [o["value"] for o in prop["options"]]
-        if any(v not in allowed for v in value.split(";")):
-            return say("INVALID_OPTION", f"{value} was not one of the allowed options: {allowed}")
-    if prop["type"] == "number" and not re.fullmatch(r"-?\d+(\.\d+)?", value):
-        return say("INVALID_INTEGER", f"{value} was not a valid number.")
-    if prop["type"] in ("date", "datetime"):
-        try:
-            ms = to_ms(value)
-        except ValueError:
-            return say("INVALID_DATE", f"{value} was not a valid {prop['type']}.")
-        if prop["type"] == "date" and ms % 86400000:
-            return say("INVALID_DATE", f"{value} is at {iso(ms)}, not midnight UTC")
-    return None
+def stage_dates(stages: Stages) -> Mapping[str, tuple[str, str]]:
+    """The read-only properties that say when a contact was in which stage: label and type by name."""
+    out: dict[str, tuple[str, str]] = {}
+    defaults = {v for v, _ in STAGES}
+    for value, label in stages:
+        out[f"hs_v2_date_entered_{value}"] = (f"Date entered {label}", "datetime")
+        out[f"hs_v2_date_exited_{value}"] = (f"Date exited {label}", "datetime")
+        out[f"hs_v2_latest_time_in_{value}"] = (f"Latest time in {label}", "number")
+        out[f"hs_v2_cumulative_time_in_{value}"] = (f"Cumulative time in {label}", "number")
+        if value in defaults:
+            out[f"hs_lifecyclestage_{value}_date"] = (f"Became a {label} Date", "datetime")
+    return out
