@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection
 from collections.abc import Mapping as Map
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,8 @@ from stagebridge.contact import Contact
 from stagebridge.document import Table
 from stagebridge.errors import MappingError
 from stagebridge.lifecycle import Lifecycle, load_lifecycle
-from stagebridge.mapping.build import Builder, Missing
+from stagebridge.mapping.account import Missing
+from stagebridge.mapping.build import Builder, lacks_of
 from stagebridge.mapping.codecs import Context
 from stagebridge.mapping.overlay import effective
 from stagebridge.mapping.shape import Payload, Shape, View
@@ -54,19 +54,11 @@ def load_mapping(
         document, load_lifecycle(lifecycle), Context(default_region, timezone, facts), dict(settings or {})
     )
     shapes = builder.shapes()
-    problems = list(builder.problems)
-    if facts is not None and not lenient:
-        problems += [
-            f"{document.file}: {object}: {path}: {u.reason}"
-            + ("; `stagebridge provision` creates it" if u.missing else "")
-            for object, lacks in builder.unresolved.items()
-            for path, u in lacks.items()
-        ]
+    problems = [*builder.problems, *(str(lack) for lack in lacks_of(builder) if lack.named and not lenient)]
     if problems:
         raise MappingError("\n".join(dict.fromkeys(problems)), hint="Mend the mapping, or provision the account.")
-    return Mapping(
-        document, builder, shapes, runnable=facts is not None or (not offline and not _needs_facts(document))
-    )
+    needs_facts = any(account.needs_facts for account in builder.accounts.values())
+    return Mapping(document, builder, shapes, runnable=facts is not None or not needs_facts)
 
 
 class Mapping:
@@ -80,11 +72,11 @@ class Mapping:
         self.objects: tuple[str, ...] = tuple(s.name for s in shapes)
         self.create_object = self.objects[0] if shapes else ""
         self.unresolved: dict[str, str] = {
-            (path if len(shapes) == 1 else f"{object}.{path}"): u.reason
-            for object, lacks in builder.unresolved.items()
-            for path, u in lacks.items()
+            (path if len(shapes) == 1 else f"{object}.{path}"): lack.reason
+            for object, account in builder.accounts.items()
+            for path, lack in account.lacks.items()
         }
-        self._missing = [u.missing for lacks in builder.unresolved.values() for u in lacks.values() if u.missing]
+        self._missing = [lack.missing for lack in lacks_of(builder) if lack.missing]
         self._shapes = {s.name: s for s in shapes}
         self._first = shapes[0] if shapes else None
         self._runnable = runnable
@@ -117,8 +109,9 @@ class Mapping:
         understand is left alone and named, unless its path is in `force`.
         """
         shape = self._shape(object, onto) if object is None and onto is not None else self._shape(object, None)
-        view = seen if seen is not None or onto is None else shape.read(onto)
-        return shape.write(_paths(contact), onto, view, only, force)
+        if onto is None:
+            return shape.write(_paths(contact), None, None, only, force)
+        return shape.write(_paths(contact), onto, shape.read(onto) if seen is None else seen, only, force)
 
     def image(self, contact: Contact | Map[str, Any], object: str | None = None) -> dict[str, Any]:
         """{path: value} of the contact's paths that can be written there, as they would read afterwards. The sync
@@ -126,18 +119,12 @@ class Mapping:
         return self._shape(object, None).image(_paths(contact))
 
     def readable(self, object: str | None = None) -> frozenset[str]:
-        return self._readable[self._shape(object, None).name]
+        """The paths that a record of it can say."""
+        return self._shape(object, None).readable
 
     def writable(self, object: str | None = None) -> frozenset[str]:
-        return self._writable[self._shape(object, None).name]
-
-    @cached_property
-    def _readable(self) -> dict[str, frozenset[str]]:
-        return {n: s.readable for n, s in self._shapes.items()}
-
-    @cached_property
-    def _writable(self) -> dict[str, frozenset[str]]:
-        return {n: s.writable for n, s in self._shapes.items()}
+        """The paths that can be written to it."""
+        return self._shape(object, None).writable
 
     def unsupported(self, object: str | None = None) -> dict[str, str]:
         """{path: reason} of what this platform has no place for."""
@@ -196,38 +183,30 @@ class Mapping:
             raise MappingError(
                 f"the mapping {self.platform} has no object '{object}'; it has {', '.join(self.objects)}"
             )
-        if record is not None and len(self._shapes) > 1:
-            for shape in self._shapes.values():
-                if shape.fits(record):
-                    return shape
-        assert self._first is not None
-        return self._first
+        if self._first is None:
+            raise MappingError(f"the mapping {self.platform} maps no contacts")
+        if record is None or self._first.fits(record):
+            return self._first
+        found = self.object_of(record)
+        if found is None:
+            raise MappingError(
+                f"no variant of the mapping {self.platform} fits this record; there are {', '.join(self.objects)}",
+                hint="Hand the record over as the platform sent it, or say which object it is.",
+            )
+        return self._shapes[found]
 
 
 def _paths(contact: Contact | Map[str, Any]) -> Map[str, Any]:
     return contact.paths() if isinstance(contact, Contact) else contact
 
 
-def _needs_facts(document: Any) -> bool:
-    if isinstance(document, dict):
-        return any(_needs_facts(v) for v in document.values())
-    if isinstance(document, list):
-        return any(_needs_facts(v) for v in document)
-    return isinstance(document, str) and (("<" in document and ">" in document) or document.startswith("lookup("))
-
-
 def _hash(document: Table, builder: Builder) -> str:
-    facts = builder.context.facts or {}
-    used: list[Any] = [
-        document,
-        builder.lifecycle.model_dump(),
-        dict(builder.settings),
-        builder.context.region,
-        builder.context.zone,
-    ]
-    used += [{k: facts.get(k) for k in ("fields", "options", "owners", "tags")}] if _needs_facts(document) else []
-    used += [sorted(f"{o}.{p}" for o, lacks in builder.unresolved.items() for p in lacks)]
-    raw = orjson.dumps(used, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=str)
+    """Of everything that the outcome depends on, and of nothing else: an account that gets a field which nobody maps
+    is not read anew."""
+    context = builder.context
+    accounts = {name: [a.used, sorted(a.lacks)] for name, a in builder.accounts.items()}
+    basis = [document, builder.lifecycle.model_dump(), context.region, context.zone, accounts]
+    raw = orjson.dumps(basis, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=str)
     return hashlib.blake2b(raw, digest_size=8).hexdigest()
 
 

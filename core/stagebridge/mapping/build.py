@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from stagebridge.contact import PATHS, kind_of
@@ -12,51 +10,30 @@ from stagebridge.document import Table, nearest
 from stagebridge.lifecycle import Lifecycle
 from stagebridge.mapping import codecs, remote
 from stagebridge.mapping import values as tables
-from stagebridge.mapping.field import Field
+from stagebridge.mapping.account import Account, Lack, options_of
+from stagebridge.mapping.field import SETS, Field, SetField
 from stagebridge.mapping.overlay import lay_over
 from stagebridge.mapping.remote import Ref
 from stagebridge.mapping.shape import Shape
 from stagebridge.mapping.stage import StageField
+from stagebridge.normalize import Invalid
 
+TOP_KEYS = ("platform", "language", "wire", "empty", "flat", "contact", "event", "extends")
 CONTACT_KEYS = (
-    "object", "id", "fields", "custom", "stage", "unsupported", "variants", "set", "on_create", "given", "send", "when",
-    "create",
+    "object", "id", "fields", "custom", "stage", "unsupported", "variants", "set", "on_create", "given", "send",
 )  # fmt: skip
+VARIANT_KEYS = ("when", "create", *(k for k in CONTACT_KEYS if k not in ("object", "variants")))
 FIELD_KEYS = ("field", "read", "write", "as", "values", "silent", "prefix", "sep", "ignore", "default", "max")
 STAGE_KEYS = ("field", "values", "at", "lost", "silent", "prefix")
 LOST_KEYS = ("field", "values", "while")
-TOP_KEYS = ("platform", "language", "wire", "empty", "flat", "contact", "event", "extends")
 
-_LABEL = re.compile(r"<([^<>]+)>")
-_SETTING = re.compile(r"\$(\w+)")
-
-
-@dataclass(frozen=True, slots=True)
-class Missing:
-    """Something that the account lacks and `provision` can create: a field, or options of one that exists.
-
-    `type` is string, date, datetime, bool, number or enumeration; `options` maps a value to its label; `path` is the
-    canonical path that needs it.
-    """
-
-    object: str
-    name: str
-    label: str
-    type: str
-    path: str
-    options: Mapping[str, str] = field(default_factory=dict)
-    unique: bool = False
-    exists: bool = False
-
-
-@dataclass(slots=True)
-class Unresolved:
-    reason: str
-    missing: Missing | None
+OURS: Mapping[str, tuple[str, ...]] = {"consent": ("granted", "denied"), "gender": ("f", "m", "x")}
+"""The values that exist on our side, by the kind of a path."""
 
 
 class Builder:
-    """Compiles one document for one account."""
+    """Compiles one document for one account. `problems` are the mapping's own faults, `accounts` hold what the
+    account lacks, by object."""
 
     def __init__(
         self, document: Table, lifecycle: Lifecycle, context: codecs.Context, settings: Mapping[str, Any]
@@ -66,9 +43,8 @@ class Builder:
         self.context = context
         self.settings = settings
         self.problems: list[str] = []
-        self.unresolved: dict[str, dict[str, Unresolved]] = {}
-        """Per object and path: what the account lacks."""
-        self.object = ""
+        self.accounts: dict[str, Account] = {}
+        self.account = Account("", context, settings, None)
         empty = document.get("empty")
         self.empty = (*(empty if isinstance(empty, list) else [empty]), None)  # null always is
         self.as_text = document.get("wire", "json") == "text"
@@ -77,85 +53,179 @@ class Builder:
     def shapes(self) -> list[Shape]:
         """Best first: the one with `create: true` leads."""
         d = self.document
-        self._keys(d, TOP_KEYS, "")
+        self._head(d)
         contact = d.get("contact")
         if not isinstance(contact, Table):
             return []
         self._keys(contact, CONTACT_KEYS, "contact")
         variants = contact.get("variants")
-        if not isinstance(variants, Table):
+        if variants is None:
             shape = self._shape(contact, str(contact.get("object", "contacts")))
             shape.create = True
             return [shape]
+        if not isinstance(variants, Table) or not variants:
+            self._say(contact, "variants", "contact.variants", "a table of variants is expected")
+            return []
         common = Table(contact.file, contact.line)
-        common.update({k: v for k, v in contact.items() if k != "variants"})
+        common.update({k: v for k, v in contact.items() if k not in ("variants", "object")})
         common.marks = dict(contact.marks)
-        shapes = [
-            self._shape(lay_over(common, v, ("contact",)), n) for n, v in variants.items() if isinstance(v, Table)
-        ]
+        shapes = []
+        for name, variant in variants.items():
+            where = f"contact.variants.{name}"
+            if not isinstance(variant, Table):
+                self._say(variants, name, where, "a table is expected")
+                continue
+            self._keys(variant, VARIANT_KEYS, where)
+            shapes.append(self._shape(lay_over(common, variant, ("contact",)), name))
         shapes.sort(key=lambda s: not s.create)
-        if shapes and not shapes[0].create:
-            self._say(contact, "variants", "contact.variants", "no variant has `create: true`")
+        if sum(s.create for s in shapes) != 1:
+            self._say(contact, "variants", "contact.variants", "exactly one variant has `create: true`")
         return shapes
+
+    def _head(self, d: Table) -> None:
+        self._keys(d, TOP_KEYS, "")
+        if "platform" not in d:
+            self._say(d, None, "platform", "says no platform")
+        if d.get("language", "1") != "1":
+            self._say(d, "language", "language", f"this version reads language 1, not {d['language']}")
+        if d.get("wire", "json") not in ("json", "text"):
+            self._say(d, "wire", "wire", f"'{d['wire']}' is neither json nor text")
+        if "contact" not in d and "event" not in d:
+            self._say(d, None, "contact", "maps neither contacts nor events")
 
     # --- one shape ---------------------------------------------------------------------------------------------
 
     def _shape(self, contact: Table, name: str) -> Shape:
-        self.object = name
-        self.unresolved[name] = {}
-        custom = contact.get("custom")
-        fields: dict[str, Field] = {}
-        for path, spec in self._table(contact, "fields").items():
-            one = self._field(self._table(contact, "fields"), path, spec, custom)
-            if one is not None:
-                fields[path] = one
-        stage = self._stage(contact, self._table(contact, "stage")) if "stage" in contact else None
-        self._written_twice(self._table(contact, "fields"), fields, stage)
-        unsupported = {str(k): str(v) for k, v in self._table(contact, "unsupported").items()}
+        self.account = self.accounts[name] = Account(name, self.context, self.settings, contact.get("custom"))
+        table = self._table(contact, "fields", "contact")
+        unsupported = {str(k): str(v) for k, v in self._table(contact, "unsupported", "contact").items()}
         for path in unsupported:
             if kind_of(path) is None:
-                self._say(self._table(contact, "unsupported"), path, f"contact.unsupported.{path}", _no_path(path))
-        send = self._table(contact, "send")
+                self._say(contact["unsupported"], path, f"contact.unsupported.{path}", _no_path(path))
+        send = self._send(contact)
+        fields: dict[str, Field] = {}
+        for path, spec in table.items():
+            one = self._field(table, path, spec, contact.get("custom"), unsupported)
+            if one is not None:
+                fields[path] = one
+        stage = self._stage(contact) if "stage" in contact else None
+        self._sharing(fields, stage, parts=[k for k, v in send.items() if v == "parts"])
+        self._written_twice(table, fields, stage)
         return Shape(
             name,
-            self._ref(contact, "id", str(contact.get("id", "id"))) or Ref("id", ("id",)),
+            self._ref(contact, "id", "contact.id", str(contact.get("id", "id"))) or Ref("id", ("id",)),
             fields,
             stage,
-            when=tuple(
-                (ref, tuple(tables._list(v)))
-                for k, v in self._table(contact, "when").items()
-                if (ref := self._ref(self._table(contact, "when"), k, k)) is not None
-            ),
+            when=self._when(contact),
             create=contact.get("create") == "true",
             constants=self._constants(contact, "set"),
             on_create=self._constants(contact, "on_create"),
-            given=dict(self._table(contact, "given")),
+            given=self._given(contact),
             whole=[k for k, v in send.items() if v == "whole"],
             parts=[k for k, v in send.items() if v == "parts"],
             unsupported=unsupported,
+            as_text=self.as_text,
         )
+
+    def _when(self, contact: Table) -> tuple[tuple[Ref, tuple[str, ...]], ...]:
+        table = self._table(contact, "when", "contact")
+        refs = ((self._ref(table, k, f"contact.when.{k}", k), tables.listed(v)) for k, v in table.items())
+        return tuple((ref, tuple(values)) for ref, values in refs if ref is not None)
+
+    def _send(self, contact: Table) -> Table:
+        send = self._table(contact, "send", "contact")
+        for key, how in send.items():
+            if how not in ("parts", "whole"):
+                self._say(send, key, f"contact.send.{key}", f"'{how}' is neither parts nor whole")
+        return send
 
     def _constants(self, contact: Table, key: str) -> tuple[tuple[Ref, Any], ...]:
         out = []
-        table = self._table(contact, key)
+        table = self._table(contact, key, "contact")
         for name, value in table.items():
-            ref = self._ref(table, name, name)
-            if ref is not None:
-                native = {"true": True, "false": False}.get(value, value) if not self.as_text else value
-                out.append((ref, self._setting(native) if isinstance(native, str) else native))
+            ref = self._ref(table, name, f"contact.{key}.{name}", name)
+            if ref is None or self.account.unset(value):
+                continue
+            if not isinstance(value, str):
+                self._say(table, name, f"contact.{key}.{name}", "a constant is expected")
+                continue
+            native = {"true": True, "false": False}.get(value) if not self.as_text else None
+            out.append((ref, self.account.filled(value) if native is None else native))
         return tuple(out)
+
+    def _given(self, contact: Table) -> dict[str, Any]:
+        table = self._table(contact, "given", "contact")
+        out = {}
+        for path, value in table.items():
+            kind = kind_of(path)
+            if kind is None:
+                self._say(table, path, f"contact.given.{path}", _no_path(path))
+                continue
+            try:
+                out[path] = codecs.make(codecs.OF_KIND[kind], self.context).read(value)
+            except Invalid as reason:
+                self._say(table, path, f"contact.given.{path}", str(reason))
+        return out
 
     # --- one field ---------------------------------------------------------------------------------------------
 
-    def _field(self, table: Table, path: str, spec: Any, custom: Any) -> Field | None:
+    def _field(self, table: Table, path: str, spec: Any, custom: Any, unsupported: dict[str, str]) -> Field | None:
         where = f"contact.fields.{path}"
         kind = kind_of(path)
-        if kind is None or path == "stage":
+        if kind is None or path in ("stage", "stage_at"):
             hint = "; the stage has a section of its own" if path == "stage" else ""
-            self._say(table, path, where, _no_path(path) + hint)
+            hint = "; it comes from `at:` of the stage" if path == "stage_at" else hint
+            self._say(table, path, where, _no_path(path) + hint if kind is None else hint[2:])
             return None
+        options = self._options(table, path, spec, custom, where)
+        if options is None:
+            return None
+        read, write = options.get("read", options.get("field")), options.get("write", options.get("field"))
+        reads = tables.listed(read)
+        unset = [self.account.unset(r) for r in reads] + [self.account.unset(write)]
+        reads = [r for r in reads if not self.account.unset(r)]
+        if unset[-1] or (not reads and any(unset)):
+            name = next(u for u in reversed(unset) if u)
+            unsupported[path] = f"the connection sets no {name}"
+            return None
+        codec = self._codec(options, where, kind)
+        if codec is None:
+            return None
+        name, steps = codec
+        self.account.lookup(name)
+        made = self._made(options, where, name, kind)
+        if made is None:
+            return None
+        wanted = options_of(options.get("values"), dict.fromkeys(OURS.get(kind, ())), str(options.get("prefix", "")))
+        sources = [self._resolved(options, path, where, r, made.type, wanted) for r in reads]
+        target = self._resolved(options, path, where, write, made.type, wanted) if isinstance(write, str) else None
+        if (write is not None and target is None) or (reads and not any(sources)):
+            return None
+        self.account.lacks.pop(path, None)  # one of several fields to read is enough
+        values = None
+        if "values" in options:
+            owner = (target or next(r for r in sources if r is not None)).text
+            values = self._values(options, path, where, owner, OURS.get(kind))
+        make = SetField if path in SETS else Field
+        return make(
+            path,
+            tuple(r for r in sources if r is not None),
+            target,
+            made,
+            chain=self._chain(steps),
+            table=values,
+            sep=options.get("sep"),
+            ignore=tuple(tables.listed(options.get("ignore"))),
+            default=options.get("default"),
+            longest=self._number(options, "max", where),
+            empty=self.empty,
+            as_text=self.as_text,
+        )
+
+    def _options(self, table: Table, path: str, spec: Any, custom: Any, where: str) -> Table | None:
+        """A field's entry as a table, checked for what can be seen without the account."""
         if isinstance(spec, str):
-            options = Table(table.file, table.line)
+            options = Table(*table.marks.get(path, (table.file, table.line)))
             options["field"], options.marks = spec, {"field": table.marks.get(path, (table.file, table.line))}
         elif isinstance(spec, Table):
             options = spec
@@ -164,64 +234,62 @@ class Builder:
             self._say(table, path, where, "a field or a table is expected")
             return None
         if not any(k in options for k in ("field", "read", "write")):
-            if path.startswith("custom.") and isinstance(custom, str):
-                options["field"] = custom.replace("{name}", path.removeprefix("custom."))
-            else:
+            if not path.startswith("custom.") or not isinstance(custom, str):
                 self._say(table, path, where, "says neither field, read nor write")
                 return None
-        read, write = options.get("read", options.get("field")), options.get("write", options.get("field"))
-        if isinstance(read, list) and write is not None:
-            self._say(
-                options, "read", where, "a list of fields to read stands beside a field to write; write to one of them"
-            )
+            whole = Table(options.file, options.line)
+            whole.update(options, field=custom.replace("{name}", path.removeprefix("custom.")))
+            whole.marks, options = options.marks, whole
+        wrong = None
+        read, write = options.get("read"), options.get("write")
+        if "field" in options and (read is not None or write is not None):
+            wrong = "says `field` and `read` or `write`; take one of them out with `~`"
+        elif isinstance(read, list) and write is not None:
+            wrong = "a list of fields to read stands beside a field to write; write to one of them"
+        elif isinstance(options.get("field"), list) or isinstance(write, list):
+            wrong = "only `read` may be a list of fields"
+        elif read is not None and write is not None and any("(" in r for r in (read, write)) and not self.flat:
+            wrong = "`read` and `write` apart may not point into a list"
+        elif path not in SETS and ("sep" in options or "ignore" in options):
+            wrong = f"`sep` and `ignore` are for sets ({', '.join(sorted(SETS))})"
+        elif path in SETS and "values" in options:
+            wrong = "a set takes no table of values"
+        elif "values" not in options and ("silent" in options or "prefix" in options):
+            wrong = "`silent` and `prefix` go with `values`"
+        if wrong:
+            self._say(table, path, where, wrong)
             return None
-        if self._unset(read, write):
-            return None
-        codec = self._codec(options, where, kind)
-        reads = [
-            self._resolved(options, path, where, r, codec) for r in ([read] if isinstance(read, str) else read or [])
-        ]
-        target = self._resolved(options, path, where, write, codec) if isinstance(write, str) else None
-        if codec is None or (write is not None and target is None) or (reads and all(r is None for r in reads)):
-            return None
-        values = None
-        if "values" in options:
-            owner = write if isinstance(write, str) else str(read)
-            names = ("granted", "denied") if kind == "consent" else ("f", "m", "x") if kind == "gender" else None
-            values = self._values(options, path, where, owner, names)
-        name, chain = codec
-        return Field(
-            path,
-            tuple(r for r in reads if r is not None),
-            target,
-            codecs.make(name, self.context),
-            chain=self._chain(chain),
-            table=values,
-            sep=options.get("sep"),
-            ignore=tuple(tables._list(options.get("ignore"))),
-            default=options.get("default"),
-            longest=int(options["max"]) if "max" in options else None,
-            empty=self.empty,
-            as_text=self.as_text,
-        )
+        return options
 
     def _codec(self, options: Table, where: str, kind: str) -> tuple[str, list[str]] | None:
         """The codec's name, and for writing only a chain of steps."""
         spec = options.get("as", codecs.OF_KIND[kind])
-        steps = [spec] if isinstance(spec, str) else list(spec)
+        steps = tables.listed(spec)
         for name in steps:
-            known = codecs.known(name) or name == "opaque" or (len(steps) > 1 and codecs.known_step(name))
-            if not known:
-                self._say(
-                    options, "as", where, f"no codec is called '{name}'{nearest(name, codecs.PLAIN | codecs.STEPS)}"
-                )
+            if not (codecs.known(name) or (isinstance(spec, list) and codecs.known_step(name))):
+                self._say(options, "as", where, self._no_codec(name, isinstance(spec, list)))
                 return None
-        if len(steps) > 1 and ("field" in options or "read" in options):
+        if isinstance(spec, list) and ("field" in options or "read" in options):
             self._say(options, "as", where, "a chain of steps is for writing only; use `write:`")
             return None
-        return steps[0] if len(steps) == 1 else "raw", steps if len(steps) > 1 else []
+        return (codecs.OF_KIND[kind], steps) if isinstance(spec, list) else (steps[0], [])
 
-    def _chain(self, steps: list[str]) -> Any:
+    @staticmethod
+    def _no_codec(name: str, chain: bool) -> str:
+        if "." in name:
+            package = name.partition(".")[0]
+            return f"'{name}' comes with the connector: pip install stagebridge-{package}"
+        what, known = ("step", codecs.PLAIN | codecs.STEPS) if chain else ("codec", codecs.PLAIN)
+        return f"no {what} is called '{name}'{nearest(name, known)}"
+
+    def _made(self, options: Table, where: str, name: str, kind: str) -> codecs.Codec | None:
+        try:
+            return codecs.make(name, self.context, kind)
+        except ValueError as error:
+            self._say(options, "as", where, str(error))
+            return None
+
+    def _chain(self, steps: list[str]) -> Callable[[Any], Any] | None:
         if not steps:
             return None
         made = [codecs.step(s, self.context) for s in steps]
@@ -233,185 +301,161 @@ class Builder:
 
         return run
 
+    def _number(self, options: Table, key: str, where: str) -> int | None:
+        value = options.get(key)
+        if value is None:
+            return None
+        if not str(value).isdigit():
+            self._say(options, key, where, f"`{key}` is a whole number, not '{value}'")
+            return None
+        return int(value)
+
     # --- the stage ---------------------------------------------------------------------------------------------
 
-    def _stage(self, contact: Table, table: Table) -> StageField | None:
-        self._keys(table, STAGE_KEYS, "contact.stage")
-        name = table.get("field")
-        if not isinstance(name, str):
-            self._say(contact, "stage", "contact.stage", "says no field")
+    def _stage(self, contact: Table) -> StageField | None:
+        table, where = contact["stage"], "contact.stage"
+        if not isinstance(table, Table) or not isinstance(table.get("field"), str):
+            self._say(contact, "stage", where, "says no field")
             return None
-        main = self._resolved(table, "stage", "contact.stage", name, ("text", []), options=self._stage_options(table))
+        self._keys(table, STAGE_KEYS, where)
+        names = self._stages()
+        prefix = str(table.get("prefix", ""))
+        main = self._resolved(
+            table, "stage", where, table["field"], options=options_of(table.get("values"), names, prefix)
+        )
+        lost: Ref | None = None
+        lost_values, guard = tables.Values(), tuple[str, ...]()
+        if isinstance(table.get("lost"), Table):
+            lost, lost_values, guard = self._lost(table["lost"], names)
         if main is None:
             return None
-        lost_table = table.get("lost")
-        lost = lost_values = None
-        guard: frozenset[str] = frozenset()
-        covered: set[str] = set()
-        if isinstance(lost_table, Table):
-            self._keys(lost_table, LOST_KEYS, "contact.stage.lost")
-            lost = self._resolved(lost_table, "stage", "contact.stage.lost", str(lost_table.get("field")), ("text", []))
-            lost_values = self._values(
-                lost_table, "stage", "contact.stage.lost", str(lost_table.get("field")), self.lifecycle.names
-            )
-            guard = frozenset(tables._list(lost_table.get("while")))
-            covered = set(lost_values.write) | set(lost_values.cannot)
-            if lost is None:
-                lost_values = None
-        skip = frozenset(covered)
-        values = self._values(table, "stage", "contact.stage", name, self.lifecycle.names, skip=skip)
-        rows = table.get("values")
-        for stage in sorted(self.lifecycle.names - set(values.write) - set(values.cannot) - covered):
-            if rows != "same" and f"stage.{stage}" not in self.unresolved[self.object]:
+        values = self._values(table, "stage", where, main.text, names, skip=lost_values.ours)
+        for stage in names:
+            if stage not in values.ours | lost_values.ours and f"stage.{stage}" not in self.account.lacks:
+                rows = table.get("values")
+                near = nearest(stage, rows) if isinstance(rows, Table) else ""
                 self._say(
-                    table, "values", "contact.stage",
-                    f"lifecycle '{self.lifecycle.name}' has {stage} and the table has not; add a row, or "
+                    table, "values", where,
+                    f"lifecycle '{self.lifecycle.name}' has {stage} and the table has not{near}; add a row, or "
                     f"`{stage}: {{cannot: reason}}`",
                 )  # fmt: skip
-        at = table.get("at")
-        return StageField(main, values, lost, lost_values, guard, at, self.flat, self.empty, self.as_text)
+        try:
+            return StageField(
+                main, values, lost, lost_values, guard, table.get("at"), self.flat, self.empty, self.as_text
+            )
+        except ValueError as error:
+            self._say(table, "at", "contact.stage.at", str(error))
+            return None
 
-    def _stage_options(self, table: Table) -> dict[str, str]:
-        if table.get("values") == "same":
-            prefix = str(table.get("prefix", ""))
-            order = [s.name for s in (*self.lifecycle.stages, *self.lifecycle.lost)]
-            return {prefix + n: n.replace("_", " ").capitalize() for n in order}
-        return {}
+    def _lost(self, table: Table, names: dict[str, None]) -> tuple[Ref | None, tables.Values, tuple[str, ...]]:
+        where = "contact.stage.lost"
+        self._keys(table, LOST_KEYS, where)
+        if not isinstance(table.get("field"), str):
+            self._say(table, None, where, "says no field")
+            return None, tables.Values(), ()
+        ref = self._resolved(table, "stage.lost", where, table["field"])
+        values = self._values(table, "stage", where, ref.text if ref is not None else table["field"], names)
+        guard = tuple(tables.listed(table.get("while")))
+        rows = self._table(table, "values", where)
+        guards = [(table, "while", guard), *((rows, ours, found) for ours, found in values.guards.items())]
+        for owner, key, stages in guards:
+            for stage in stages:
+                if stage not in names and self._own(owner, key):
+                    self._say(owner, key, f"{where}.while", f"lifecycle '{self.lifecycle.name}' has no stage {stage}")
+        for ours in values.write:
+            if not (guard or values.guards.get(ours)):
+                self._say(table, None, where, f"{ours} says no `while`: under which stages does the mark count?")
+        return ref, values, guard
 
-    # --- the account -------------------------------------------------------------------------------------------
+    def _stages(self) -> dict[str, None]:
+        """The lifecycle's stages in their order, the lost ones behind."""
+        return dict.fromkeys(s.name for s in (*self.lifecycle.stages, *self.lifecycle.lost))
+
+    # --- tables of values --------------------------------------------------------------------------------------
 
     def _values(
         self, table: Table, path: str, where: str, owner: str, names: Any, skip: frozenset[str] = frozenset()
     ) -> tables.Values:
-        label = _LABEL.search(owner)
-        name = self._account_name(owner)[1]
+        writing = "read" not in table or "write" in table
 
-        def resolve(text: str, rows: Table | None, ours: str) -> str | None:
-            match = re.fullmatch(r"<([^<>]+)>", text)
-            if match is None:
-                return text
-            if self.context.facts is None:
-                return text  # only checked, never run
-            options = self._facts("options").get(label[1] if label else name) or self._facts("options").get(name) or {}
-            by_label = {str(k): str(v) for k, v in options.items()}
-            if match[1] in by_label:
-                return by_label[match[1]]
-            self._lacks_option(path, ours, name, match[1], by_label)
-            return None
+        def problem(at: Table, key: str, what: str) -> None:
+            self._say(at, key, where if at is table else f"{where}.values.{key}", what)
 
-        def problem(owner_table: Table | None, key: str, what: str) -> None:
-            self._say(
-                owner_table or table, key, f"{where}.values.{key}" if key not in ("values", "silent") else where, what
-            )
+        def resolve(text: str, at: Table, ours: str, first: bool) -> str | None:
+            there = where if at is table else f"{where}.values.{ours}"
+            place = at.where("values" if at is table else ours)
+            try:
+                return self.account.option(text, owner, path, f"{place}: {there}", ours, writing=writing and first)
+            except ValueError as error:
+                problem(at, ours, str(error))
+                return None
 
-        return tables.build(
-            table.get("values"), table.get("silent"), table=table, names=names, resolve=resolve, problem=problem,
-            prefix=str(table.get("prefix", "")), skip=skip,
+        values = tables.build(
+            table.get("values"), table.get("silent"), table=table, names=names, own=self._own, resolve=resolve,
+            problem=problem, prefix=str(table.get("prefix", "")), skip=skip,
         )  # fmt: skip
+        for ours in names or ():
+            lack = self.account.lacks.get(f"{path}.{ours}")
+            if lack is not None and ours not in values.write and ours not in skip:
+                values.cannot.setdefault(ours, lack.reason)
+        return values
 
-    def _lacks_option(self, path: str, ours: str, name: str, label: str, have: Mapping[str, str]) -> None:
-        value = label.upper().replace(" ", "_")
-        shown = ", ".join(f"'{x}'" for x in sorted(have)) or "none"
-        self.unresolved[self.object][f"{path}.{ours}"] = Unresolved(
-            f"the account's field {name} has no option '{label}'; it has {shown}",
-            Missing(self.object, name, name, "enumeration", path, {value: label}, exists=True),
-        )
-        return
+    def _own(self, table: Table, key: str) -> bool:
+        """Whether an overlay says this itself: what it inherits may name what this lifecycle lacks."""
+        return "extends" in self.document and table.marks.get(key, (table.file, 0))[0] == self.document.file
+
+    # --- references --------------------------------------------------------------------------------------------
 
     def _resolved(
-        self, table: Table, path: str, where: str, text: str, codec: tuple[str, list[str]] | None,
+        self, table: Table, path: str, where: str, text: str, type: str = "string",
         options: Mapping[str, str] | None = None,
     ) -> Ref | None:  # fmt: skip
         """A reference with labels and settings filled in, checked against what the account has."""
-        text = self._setting(text)
-        match = _LABEL.search(text)
-        if match is not None:
-            labels = {str(k): str(v) for k, v in self._facts("fields").items()}
-            if self.context.facts is None:
-                return self._ref(table, path, text.replace(match[0], _slug(match[1])))
-            if match[1] not in labels:
-                self._lacks_field(path, text.replace(match[0], _slug(match[1])), match[1], codec, labels, options)
-                return None
-            text = text.replace(match[0], labels[match[1]])
-        elif self.context.facts is not None and self._facts("fields"):
-            prefix, name = self._account_name(text)
-            if prefix is not None and name not in set(map(str, self._facts("fields").values())):
-                self._lacks_field(path, text, name.removesuffix("__c").replace("_", " "), codec, {}, options)
-                return None
-        return self._ref(table, path, text)
+        key = next((k for k in ("field", "read", "write") if k in table), None)
+        try:
+            found = self.account.field(text, path, f"{table.where(key)}: {where}", type=type, options=options)
+        except ValueError as error:
+            self._say(table, key, where, str(error))
+            return None
+        return None if found is None else self._ref(table, key, where, found)
 
-    def _lacks_field(
-        self, path: str, text: str, label: str, codec: tuple[str, list[str]] | None, labels: Mapping[str, str],
-        options: Mapping[str, str] | None,
-    ) -> None:  # fmt: skip
-        name = self._account_name(text)[1]
-        kind = codecs.make(codec[0], self.context).type if codec and codecs.known(codec[0]) else "string"
-        custom = bool(labels) or text.startswith("<") or self._is_custom(text)
-        self.unresolved[self.object][path] = Unresolved(
-            f"this account has no field '{label if labels else name}'" + nearest(label, labels),
-            Missing(
-                self.object, name, label, "enumeration" if options else kind, path, options or {},
-                unique=path == "external_id",
-            ) if custom else None,
-        )  # fmt: skip
-
-    def _is_custom(self, text: str) -> bool:
-        custom = (self.document.get("contact") or {}).get("custom")
-        if not isinstance(custom, str):
-            return False
-        before, _, after = custom.partition("{name}")
-        return text.startswith(before) and text.endswith(after) and bool(after)
-
-    def _account_name(self, text: str) -> tuple[str | None, str]:
-        """(container, field name) of a reference to a field of the account; container None for anything else."""
-        custom = (self.document.get("contact") or {}).get("custom")
-        before = custom.partition("{name}")[0] if isinstance(custom, str) else ""
-        if not text.startswith(before):
-            return None, text
-        name = text.removeprefix(before)
-        return (before, name) if re.fullmatch(r"\w+|<[^<>]+>", name) else (None, name)
-
-    def _facts(self, part: str) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = (self.context.facts or {}).get(part) or {}
-        inner: Mapping[str, Any] = found.get(self.object) or {}
-        return inner
-
-    def _setting(self, text: str) -> str:
-        return _SETTING.sub(lambda m: str(self.settings.get(m[1], "")), text)
-
-    def _unset(self, *texts: Any) -> bool:
-        """Whether a field names a setting that the connection does not give: then the path is not mapped."""
-        flat = [t for x in texts for t in (x if isinstance(x, list) else [x]) if isinstance(t, str)]
-        return any(self.settings.get(m) in (None, "") for t in flat for m in _SETTING.findall(t))
-
-    # --- checks ------------------------------------------------------------------------------------------------
-
-    def _written_twice(self, table: Table, fields: Mapping[str, Field], stage: StageField | None) -> None:
-        taken: dict[str, str] = {}
-        targets = [(p, f.target) for p, f in fields.items() if f.target is not None]
-        if stage is not None:
-            targets += [("stage", stage.main)] + ([("stage", stage.lost)] if stage.lost is not None else [])
-        for path, ref in targets:
-            if ref.steps[-1] == remote.Element(()):
-                continue
-            for other, owner in taken.items():
-                inside = ref.text.startswith(other + ".") or other.startswith(ref.text + ".")
-                if other == ref.text or (inside and not ref.in_list):
-                    self._say(
-                        table, path, f"contact.fields.{path}",
-                        f"{ref.text} is written by {owner} already (line {table.marks.get(owner, ('', 0))[1]})",
-                    )  # fmt: skip
-            taken[ref.text] = path
-
-    def _ref(self, table: Table, key: str, text: str) -> Ref | None:
+    def _ref(self, table: Table, key: str | None, where: str, text: str) -> Ref | None:
         try:
             return remote.parse(text, flat=self.flat)
         except ValueError as error:
-            self._say(table, key, f"contact.{key}", str(error))
+            self._say(table, key, where, str(error))
             return None
 
-    def _table(self, table: Table, key: str) -> Table:
+    # --- checks ------------------------------------------------------------------------------------------------
+
+    def _sharing(self, fields: Mapping[str, Field], stage: StageField | None, parts: list[str]) -> None:
+        """An element may go with its field only if nothing else lives in it and the platform can be told of it."""
+        places = [r.element for f in fields.values() for r in {*f.reads, *((f.target,) if f.target else ())}]
+        places += [stage.main.element] if stage is not None else []
+        for one in fields.values():
+            place = one.target.element if one.target is not None else ()
+            one.shares = not place or places.count(place) > 1 or place[0] in parts
+
+    def _written_twice(self, table: Table, fields: Mapping[str, Field], stage: StageField | None) -> None:
+        targets = [(p, f.target) for p, f in fields.items() if f.target is not None]
+        if stage is not None:
+            targets += [("stage", stage.main)] + ([("stage", stage.lost)] if stage.lost is not None else [])
+        taken: list[tuple[str, Ref]] = []
+        for path, ref in targets:
+            for owner, other in taken:
+                length = min(len(ref.steps), len(other.steps))
+                if ref.steps[:length] == other.steps[:length]:
+                    key, where = (path, f"contact.fields.{path}") if path in table else (owner, "contact.stage")
+                    at = table.where(owner).rpartition(":") if owner in table else ("", "", "")
+                    line = f"line {at[2]}" if at[0] == table.where(key).rpartition(":")[0] else "".join(at)
+                    inside = "" if ref.steps == other.steps else f", inside {other.text}"
+                    self._say(table, key, where, f"{ref.text} is written by {owner} already ({line}{inside})")
+            taken.append((path, ref))
+
+    def _table(self, table: Table, key: str, where: str) -> Table:
         value = table.get(key)
+        if value is not None and not isinstance(value, Table):
+            self._say(table, key, f"{where}.{key}", "a table is expected")
         return value if isinstance(value, Table) else Table(table.file, table.line)
 
     def _keys(self, table: Table, known: tuple[str, ...], where: str) -> None:
@@ -423,9 +467,10 @@ class Builder:
         self.problems.append(f"{table.where(key)}: {where}: {what}")
 
 
+def lacks_of(builder: Builder) -> list[Lack]:
+    """Everything that the account lacks, object by object."""
+    return [lack for account in builder.accounts.values() for lack in account.lacks.values()]
+
+
 def _no_path(path: str) -> str:
     return f"no such path{nearest(path, PATHS)}"
-
-
-def _slug(label: str) -> str:
-    return re.sub(r"\W+", "_", label.strip().lower())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -15,11 +16,20 @@ from stagebridge.normalize import Invalid
 from stagebridge.values import is_blank
 
 SETS = frozenset({"emails", "phones", "tags"})
+"""Paths that take every element of a list; every other path takes the first."""
+
+Reader = Callable[[Mapping[str, Any]], Any]
+Writer = Callable[[dict[str, Any], Mapping[str, Any] | None, Any], None]
+
+
+def _nowhere(payload: dict[str, Any], base: Mapping[str, Any] | None, value: Any) -> None:
+    raise AssertionError("a path that is read only")
 
 
 @dataclass(slots=True)
 class Field:
-    """`reads` are tried in order; `target` is None for a path that is read only."""
+    """`reads` are tried in order; `target` is None for a path that is read only. `empty` is what the platform calls no
+    value: the first is written, all are read. `shares` says that other paths live in the same list element."""
 
     path: str
     reads: tuple[Ref, ...]
@@ -33,110 +43,202 @@ class Field:
     longest: int | None = None
     empty: tuple[Any, ...] = (None,)
     as_text: bool = False
+    shares: bool = True
+    blanks: tuple[Any, ...] = ()
+    readers: tuple[Reader, ...] = dataclass_field(default=(), repr=False)
+    there: Reader = dataclass_field(default=lambda record: ABSENT, repr=False)
+    set: Writer = dataclass_field(default=_nowhere, repr=False)
 
-    @property
-    def is_set(self) -> bool:
-        return self.path in SETS
+    def __post_init__(self) -> None:
+        self.blanks = tuple(dict.fromkeys((*self.empty, "", *(() if self.default is None else (self.default,)))))
+        self.readers = tuple(map(remote.reader, self.reads))
+        if self.target is not None:
+            self.there = remote.reader(self.target)
+            self.set = remote.writer(self.target, as_text=self.as_text)
 
     # --- reading -----------------------------------------------------------------------------------------------
 
     def read(self, record: Mapping[str, Any]) -> Any:
         """The canonical value, None for empty, `ABSENT` where the record does not say. Raises `Invalid`."""
-        if self.is_set:
-            return self._read_set(record)
         found: Any = ABSENT
-        for ref in self.reads:
-            raw = remote.read(record, ref)
+        for get in self.readers:
+            raw = get(record)
             if raw is ABSENT:
                 continue
-            if self._blank(raw):
+            value = self.value(raw)
+            if value is None:
                 found = None
-                continue
-            value = self._one(raw)
-            if value is not ABSENT:
+            elif value is not ABSENT:
                 return value
         return found
 
-    def _one(self, raw: Any) -> Any:
+    def value(self, raw: Any) -> Any:
+        """What one wire value says: the canonical value, None for empty, `ABSENT` for a silent one. Raises `Invalid`."""
+        if raw in self.blanks:
+            return None
         if self.table is not None:
-            text = text_of(raw)
-            if text in self.table.silent:
-                return ABSENT
-            if text not in self.table.read:
+            text = text_of(raw if self.codec.type == "string" else self.codec.read(raw))
+            found = self.table.read.get(text)
+            if found is None:
+                if text in self.table.silent:
+                    return ABSENT
                 raise Invalid(f"'{text}' is in no row of its table")
-            return self.table.read[text]
-        return self.codec.read(raw)
+            return found
+        return _or_blank(self.codec.read, raw)
 
-    def _read_set(self, record: Mapping[str, Any]) -> Any:
-        raw = remote.read_all(record, self.reads[0])
-        if raw is ABSENT:
-            return ABSENT
-        parts: list[Any] = []
-        for item in raw if isinstance(raw, list) else []:
-            if item is None:
-                continue
-            parts += str(item).split(self.sep) if self.sep and isinstance(item, str) else [item]
-        out = set()
-        for part in parts:
-            if self._blank(part) or (isinstance(part, str) and not part.strip()) or self._ignored(part):
-                continue
-            out.add(self.codec.read(part))
-        return frozenset(out) if out else None
+    def reading(self) -> Callable[[Any], Any]:
+        """`value`, compiled."""
+        if self.table is not None:
+            return self.value
+        blanks, read = self.blanks, self.codec.read
 
-    def _ignored(self, element: Any) -> bool:
-        return any(fnmatchcase(str(element), pattern) for pattern in self.ignore)
+        def plain(raw: Any) -> Any:
+            if raw in blanks:
+                return None
+            try:
+                return read(raw)
+            except Invalid:
+                return _or_blank(read, raw)
 
-    def _blank(self, raw: Any) -> bool:
-        return raw is None or raw in self.empty or (self.default is not None and raw == self.default)
+        return plain
 
     # --- writing -----------------------------------------------------------------------------------------------
 
-    def wire(self, value: Any, record: Mapping[str, Any] | None) -> Any:
-        """The bytes for a canonical value. Raises `Invalid` for one that this field cannot take."""
+    def image(self, value: Any) -> Any:
+        """What the field reads as after `value` was written. Raises `Invalid` for one that it cannot take."""
         if is_blank(value):
-            if self.default is not None:
-                return self.default
-            if self.table is not None and self.table.silent:
-                return self._scalar(self.table.silent[0])
-            return [] if self.is_set and self.sep is None else self.empty[0]
-        if self.is_set:
-            return self._wire_set(value, record)
+            return None
         if self.table is not None:
-            if value in self.table.cannot or value not in self.table.write:
-                raise Invalid(self.table.cannot.get(value, f"'{value}' has no row in its table"))
-            return self._scalar(self.table.write[value])
-        out = self.chain(value) if self.chain is not None else self.codec.write(value)
+            return self.table.image(value)
+        if self.longest is not None or self.default is not None:
+            self.scalar(value)
+        image = self.codec.image(value)
+        return None if image in self.blanks else image
+
+    def scalar(self, value: Any) -> Any:
+        """The wire value of one canonical value. Raises `Invalid`."""
+        if self.table is not None:
+            return self._theirs(self.table.theirs(value))
+        out = self.codec.write(value) if self.chain is None else self.chain(value)
         if self.longest is not None and isinstance(out, str) and len(out) > self.longest:
             raise Invalid(f"longer than the {self.longest} characters that this field takes")
         return on_the_wire(out, self.as_text)
 
-    def _scalar(self, text: str) -> Any:
-        return on_the_wire(
-            self.codec.write(text) if self.codec.name in ("bool", "int", "number") else text, self.as_text
-        )
+    def put(self, payload: dict[str, Any], value: Any, record: Mapping[str, Any] | None) -> bool:
+        """Write a canonical value; False if the record holds exactly that already. Raises `Invalid`, leaving the
+        payload as it was."""
+        assert self.target is not None
+        wire = self._blank() if is_blank(value) else self.scalar(value)
+        if record is not None:
+            if self.there(record) == wire:
+                return False
+            if is_blank(value) and not self.shares:
+                remote.remove(payload, record, self.target)
+                return True
+        self.set(payload, record, wire)
+        return True
 
-    def _wire_set(self, value: Any, record: Mapping[str, Any] | None) -> Any:
-        parts = [str(self.codec.write(v)) for v in sorted(value)]
-        if self.ignore and record is not None:
-            kept = remote.read_all(record, self.reads[0])
-            parts += [str(k) for k in kept if self._ignored(k)] if isinstance(kept, list) else []
-        return self.sep.join(parts) if self.sep is not None else parts
+    def _blank(self) -> Any:
+        if self.default is not None:
+            return self.default
+        if self.table is not None and self.table.silent:
+            return self._theirs(self.table.silent[0])
+        return self.empty[0]
+
+    def _theirs(self, text: str) -> Any:
+        return on_the_wire(text if self.codec.type == "string" else self.codec.write(text), self.as_text)
+
+
+def _or_blank(read: Callable[[Any], Any], raw: Any) -> Any:
+    """What nobody can read, and what has nothing but space in it, are two things."""
+    return None if isinstance(raw, str) and not raw.strip() else read(raw)
+
+
+@dataclass(slots=True)
+class SetField(Field):
+    """A path that is a set: a list of values, a list of elements, or a text with a separator in it."""
+
+    def read(self, record: Mapping[str, Any]) -> Any:
+        said: Any = ABSENT
+        for ref, get in zip(self.reads, self.readers, strict=True):
+            raw = remote.read_all(record, ref) if ref.in_list else get(record)
+            if raw is ABSENT:
+                continue
+            said = None
+            found = {self.codec.read(part) for part in self._parts(raw)}
+            found.discard(None)
+            if found:
+                return frozenset(found)
+        return said
+
+    def _parts(self, raw: Any) -> list[Any]:
+        """The single wire values that count."""
+        parts: list[Any] = []
+        for item in raw if isinstance(raw, list) else () if raw in self.blanks else (raw,):
+            parts += item.split(self.sep) if self.sep and isinstance(item, str) else [item]
+        return [p for p in parts if not self._hollow(p) and not self._ignored(p)]
+
+    def _hollow(self, part: Any) -> bool:
+        return part is None or part in self.blanks or (isinstance(part, str) and not part.strip())
+
+    def _ignored(self, part: Any) -> bool:
+        return any(fnmatchcase(str(part).strip(), pattern) for pattern in self.ignore)
 
     def image(self, value: Any) -> Any:
-        """What the field reads as after `value` was written. Raises `Invalid`."""
         if is_blank(value):
             return None
-        if self.table is not None:
-            if value in self.table.cannot or value not in self.table.write:
-                raise Invalid(self.table.cannot.get(value, f"'{value}' has no row in its table"))
-            return self.table.image(value)
-        if self.is_set:
-            return frozenset(self.codec.read(self.codec.write(v)) for v in value if not self._ignored(v)) or None
-        written = self.codec.write(value)
-        if self.longest is not None and isinstance(written, str) and len(written) > self.longest:
-            raise Invalid(f"longer than the {self.longest} characters that this field takes")
-        return self.codec.read(written) if self.codec.name not in EXACT else value
+        found = {self.codec.image(v) for v in value if not self._ignored(self._part(v))}
+        return frozenset(found) or None
 
+    def _part(self, value: Any) -> str:
+        out = str(self.codec.write(value) if self.chain is None else self.chain(value))
+        if self.sep is not None and self.sep in out:
+            raise Invalid(f"a value contains '{self.sep}', which separates the values there")
+        if self.longest is not None and len(out) > self.longest:
+            raise Invalid(f"a value is longer than the {self.longest} characters that this field takes")
+        return out
 
-EXACT = frozenset({"text", "opaque", "email", "phone", "country", "country_name", "language", "timezone", "url", "raw"})
-"""Codecs that lose nothing: a canonical value reads back as itself."""
+    def put(self, payload: dict[str, Any], value: Any, record: Mapping[str, Any] | None) -> bool:
+        assert self.target is not None
+        wanted = {self.codec.image(v): self._part(v) for v in value or ()}
+        wanted = {image: part for image, part in wanted.items() if not self._ignored(part)}
+        there = set()
+        for part in self._parts(self._raw(record)):
+            try:
+                there.add(self.codec.read(part))
+            except Invalid:  # only if forced: nobody understands it, so it goes
+                continue
+        added = [wanted[image] for image in sorted(wanted.keys() - there)]
+        if self.target.in_list:
+            remote.reconcile(
+                payload, record, self.target, lambda raw: self._kept(raw, wanted), added, as_text=self.as_text
+            )
+            return True
+        old = self._raw(record)
+        if self.sep is not None:
+            kept = [p for p in str(old).split(self.sep) if self._kept(p, wanted)] if isinstance(old, str) else []
+            out: Any = self.sep.join([*kept, *added]) or self.empty[0]
+        else:
+            out = [*(p for p in old if self._kept(p, wanted)), *added] if isinstance(old, list) else added
+        if old == out and record is not None:
+            return False
+        self.set(payload, record, out)
+        return True
+
+    def _raw(self, record: Mapping[str, Any] | None) -> Any:
+        """What stands where the set is written."""
+        assert self.target is not None
+        if record is None:
+            return None
+        return remote.read_all(record, self.target) if self.target.in_list else self.there(record)
+
+    def _kept(self, raw: Any, wanted: Mapping[Any, str]) -> bool:
+        """Whether an element stays: it is one of the wanted, or none of ours."""
+        if self._hollow(raw):
+            return False
+        if self._ignored(raw):
+            return True
+        try:
+            return self.codec.read(raw) in wanted
+        except Invalid:
+            return False

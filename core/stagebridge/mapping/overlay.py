@@ -2,51 +2,76 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 from stagebridge.document import Table, from_dict, nearest, parse_file
-from stagebridge.errors import MappingError
+from stagebridge.errors import ConfigError, MappingError
 from stagebridge.resources import mappings_dir
 
 FIELD_KEYS = ("field", "read", "write")
 
 
 def effective(source: str | Path | dict[str, Any], custom: dict[str, Any] | None = None) -> Table:
-    """Load a document by name, path or as a dict, laid over what it `extends`."""
+    """Load a document by name, path or as a dict, laid over what it `extends`. `file` of the result is the file that
+    was asked for, and every entry knows where it comes from. Raises `MappingError`."""
     document = _load(source, ())
-    if custom:
-        added = Table("connection", 0)
-        fields = Table("connection", 0)
-        for name, value in custom.items():
-            fields[f"custom.{name}"] = from_dict({"as": value}, "connection") if isinstance(value, str) else (
-                value if isinstance(value, Table) else from_dict(value, "connection")
-            )  # fmt: skip
-            fields.marks[f"custom.{name}"] = ("connection", 0)
-        contact = Table("connection", 0)
-        contact["fields"] = fields
-        added["contact"] = contact
-        document = lay_over(document, added)
-    return document
+    return lay_over(document, _of_the_connection(custom)) if custom else document
 
 
-def _load(source: str | Path | dict[str, Any], chain: tuple[str, ...]) -> Table:
+def _of_the_connection(custom: dict[str, Any]) -> Table:
+    """The custom fields that a connection names, as an overlay."""
+    fields = Table("connection", 0)
+    for name, value in custom.items():
+        if not re.fullmatch(r"\w+", name):
+            raise MappingError(f"connection: custom.{name}: a name has letters, digits and underscores only")
+        path = f"custom.{name}"
+        fields[path] = from_dict(value if isinstance(value, dict) else {"as": value}, "connection")
+    contact = Table("connection", 0)
+    contact["fields"] = fields
+    added = Table("connection", 0)
+    added["contact"] = contact
+    return added
+
+
+def _load(source: str | Path | dict[str, Any], chain: tuple[Path, ...]) -> Table:
+    folder = None
     if isinstance(source, dict):
         document = source if isinstance(source, Table) else from_dict(source)
-        folder = None
     else:
         path = _find(source)
-        if str(path) in chain:
-            raise MappingError(f"{path.name}: extends itself: {' → '.join(Path(c).stem for c in (*chain, str(path)))}")
-        document, folder, chain = parse_file(path), path.parent, (*chain, str(path))
+        if path in chain:
+            circle = " → ".join(p.stem for p in (*chain[chain.index(path) :], path))
+            raise MappingError(f"{path.name}: extends: a circle: {circle}")
+        try:
+            document = parse_file(path)
+        except ConfigError as error:
+            raise MappingError(str(error), hint=error.hint) from None
+        folder, chain = path.parent, (*chain, path)
     base = document.get("extends")
     if base is None:
         return document
     if not isinstance(base, str):
         raise MappingError(f"{document.where('extends')}: extends: name one mapping")
-    beside = folder / f"{base}.yaml" if folder is not None else None
-    below = _load(beside if beside is not None and beside.is_file() else base, chain)
-    return lay_over(below, document)
+    try:
+        found = _find(_beside(base, folder, chain))
+    except MappingError as error:
+        raise MappingError(f"{document.where('extends')}: extends: {error}", hint=error.hint) from None
+    below = _load(found, chain)
+    merged = lay_over(below, document)
+    merged.file, merged["extends"] = document.file, base
+    merged.marks["extends"] = (document.file, document.marks.get("extends", ("", document.line))[1])
+    return merged
+
+
+def _beside(base: str, folder: Path | None, chain: tuple[Path, ...]) -> str | Path:
+    """A mapping in the same folder, else a shipped one: `hubspot.yaml` may extend the shipped `hubspot`."""
+    if folder is None:
+        return base
+    file = folder / (base if base.endswith((".yaml", ".yml")) else f"{base}.yaml")
+    own = bool(chain) and file.resolve() == chain[-1]
+    return file if file.is_file() and not (own and (mappings_dir() / f"{base}.yaml").is_file()) else base
 
 
 def _find(source: str | Path) -> Path:
@@ -56,7 +81,7 @@ def _find(source: str | Path) -> Path:
             raise MappingError(
                 f"{path}: no such file", hint="Give the path of a mapping file, or a shipped mapping's name."
             )
-        return path
+        return path.resolve()
     folder = mappings_dir()
     shipped = folder / f"{source}.yaml"
     if not shipped.is_file():
@@ -64,48 +89,54 @@ def _find(source: str | Path) -> Path:
         raise MappingError(
             f"no mapping is called '{source}'{nearest(str(source), known)}", hint=f"Shipped are {', '.join(known)}."
         )
-    return shipped
+    return shipped.resolve()
 
 
 def lay_over(below: Table, above: Table, where: tuple[str, ...] = ()) -> Table:
-    """Tables merge key by key; a list or a text replaces; `~` removes the entry."""
+    """Tables merge key by key; a list or a text replaces; `~` removes the entry. A row of `values` is replaced whole."""
     out = Table(below.file, below.line)
     out.update(below)
     out.marks = dict(below.marks)
+    in_fields = bool(where) and where[-1] == "fields"
+    in_values = bool(where) and where[-1] == "values"
     for key, value in above.items():
         if key == "extends":
             continue
         old = out.get(key)
-        in_fields = bool(where) and where[-1] == "fields"
-        in_values = bool(where) and where[-1] == "values"
-        if value is None and key in out and not in_values:
-            del out[key]
+        mark = above.marks.get(key, (above.file, above.line))
+        if value is None and key != "empty":
+            out.pop(key, None)
             out.marks.pop(key, None)
             continue
         if isinstance(value, Table) and isinstance(old, Table) and not in_values:
             value = lay_over(old, value, (*where, key))
         elif in_fields and isinstance(value, str) and isinstance(old, Table):
-            value = _only_the_field(old, value)
-        elif (
-            in_fields and isinstance(value, Table) and isinstance(old, str) and not any(k in value for k in FIELD_KEYS)
-        ):
-            kept = Table(value.file, value.line)
-            kept["field"] = old
-            kept.update(value)
-            kept.marks = {"field": out.marks.get(key, (below.file, below.line)), **value.marks}
-            value = kept
+            value = _only_the_field(old, value, mark)
+        elif in_fields and isinstance(value, Table) and isinstance(old, str):
+            value = _around_the_field(value, old, out.marks.get(key, (below.file, below.line)))
         out[key] = value
-        out.marks[key] = above.marks.get(key, (above.file, above.line))
+        out.marks[key] = mark
     return out
 
 
-def _only_the_field(old: Table, field: str) -> Table:
+def _only_the_field(old: Table, field: str, mark: tuple[str, int]) -> Table:
+    """A bare field name over a table changes only the field; one that was read only stays so."""
     changed = Table(old.file, old.line)
-    changed.update(old)
-    changed.marks = dict(old.marks)
-    for key in ("field", "read", "write"):
-        if key in changed:
-            changed[key] = field
-            return changed
-    changed["field"] = field
+    key = (
+        "read" if "read" in old and "write" not in old else "write" if "write" in old and "read" not in old else "field"
+    )
+    changed.update((k, v) for k, v in old.items() if k not in FIELD_KEYS)
+    changed[key] = field
+    changed.marks = {**old.marks, key: mark}
     return changed
+
+
+def _around_the_field(value: Table, field: str, mark: tuple[str, int]) -> Table:
+    """A table without a field over a bare name keeps the field."""
+    if any(k in value for k in FIELD_KEYS):
+        return value
+    kept = Table(value.file, value.line)
+    kept["field"] = field
+    kept.update(value)
+    kept.marks = {"field": mark, **value.marks}
+    return kept

@@ -1,11 +1,16 @@
-"""Remote field references: `a.b`, `` `dotted.key` ``, `list(k=v).x`; reading them from a record, writing them onto one."""
+"""Remote field references: `a.b`, `` `dotted.key` ``, `list(k=v).x`; reading them from a record, writing them onto one.
+
+A key that a record lacks says nothing (`ABSENT`); a null on the way, or a missing element of a list that is there, is
+None. Inside an element a missing key is None too: elements are whole.
+"""
 
 from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 
@@ -18,7 +23,13 @@ class Absent:
 
 ABSENT = Absent()
 
+
+class New(dict[str, Any]):
+    """A list element that the record did not have."""
+
+
 _SEGMENT = re.compile(r"`([^`]+)`|([^.()`]+)|(\(([^)]*)\))")
+_NATIVE: Mapping[str, bool] = {"true": True, "false": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +41,11 @@ class Element:
     def fits(self, element: Any) -> bool:
         return all(_text(_dig(element, keys)) == value for keys, value in self.where)
 
-    def new(self) -> dict[str, Any]:
-        made: dict[str, Any] = {}
+    def new(self, *, as_text: bool = False) -> New:
+        """An element that fits; on a wire of JSON values `true` and `false` are no texts."""
+        made = New()
         for keys, value in self.where:
-            inner = made
-            for key in keys[:-1]:
-                inner = inner.setdefault(key, {})
-            inner[keys[-1]] = value
+            put_in(made, keys, value if as_text else _NATIVE.get(value, value))
         return made
 
 
@@ -50,6 +59,18 @@ class Ref:
     @property
     def in_list(self) -> bool:
         return any(isinstance(s, Element) for s in self.steps)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The leading keys: all of them, or those before the list."""
+        first = next((i for i, s in enumerate(self.steps) if isinstance(s, Element)), len(self.steps))
+        return tuple(str(s) for s in self.steps[:first])
+
+    @property
+    def element(self) -> tuple[str | Element, ...]:
+        """The steps up to the last list element that the field lives in; () for a field outside any list."""
+        last = max((i for i, s in enumerate(self.steps) if isinstance(s, Element)), default=-1)
+        return self.steps[: last + 1]
 
 
 def parse(text: str, *, flat: bool = False) -> Ref:
@@ -79,6 +100,9 @@ def _condition(text: str) -> tuple[tuple[str, ...], str]:
     return tuple(key.split(".")), value
 
 
+# --- reading ---------------------------------------------------------------------------------------------------
+
+
 def read(record: Any, ref: Ref) -> Any:
     """The value, None for empty, `ABSENT` where the record does not say."""
     here, inside = record, False
@@ -99,10 +123,30 @@ def read(record: Any, ref: Ref) -> Any:
     return here
 
 
+def reader(ref: Ref) -> Callable[[Mapping[str, Any]], Any]:
+    """`read` for one reference, compiled."""
+    if ref.in_list or len(ref.steps) > 2:
+        return lambda record: read(record, ref)
+    key = str(ref.steps[-1])
+    if len(ref.steps) == 1:
+        return lambda record: record.get(key, ABSENT)
+    outer = str(ref.steps[0])
+
+    def two(record: Mapping[str, Any]) -> Any:
+        box = record.get(outer, ABSENT)
+        if type(box) is dict or isinstance(box, Mapping):
+            return box.get(key, ABSENT)
+        return None if box is None else ABSENT
+
+    return two
+
+
 def read_all(record: Any, ref: Ref) -> list[Any] | Absent | None:
     """Every element's value, for paths that are sets."""
     here: list[Any] = [record]
+    inside = False
     for step in ref.steps:
+        inside = inside or isinstance(step, Element)
         found: list[Any] = []
         for value in here:
             if isinstance(step, Element):
@@ -111,47 +155,139 @@ def read_all(record: Any, ref: Ref) -> list[Any] | Absent | None:
             elif isinstance(value, Mapping) and step in value:
                 found.append(value[step])
         if not found:
-            return [] if any(isinstance(s, Element) for s in ref.steps[: ref.steps.index(step) + 1]) else ABSENT
+            return [] if inside else (None if here == [None] else ABSENT)
         here = found
     if here == [None]:
         return None
     return [x for v in here for x in (v if isinstance(v, list) else [v])]
 
 
-def write(payload: dict[str, Any], base: Mapping[str, Any] | None, ref: Ref, value: Any) -> None:
-    """Put a value into the payload. A list is copied from the base the first time it is touched and sent whole."""
+# --- writing ---------------------------------------------------------------------------------------------------
+
+
+def write(
+    payload: dict[str, Any], base: Mapping[str, Any] | None, ref: Ref, value: Any, *, as_text: bool = False
+) -> None:
+    """Put a value into the payload. A list is copied from the base the first time it is touched and sent whole; an
+    element that is not there yet is appended with its conditions."""
     here: Any = payload
     there: Any = base
+    last = len(ref.steps) - 1
     for i, step in enumerate(ref.steps):
-        last = i == len(ref.steps) - 1
-        following = None if last else ref.steps[i + 1]
+        if isinstance(step, Element):
+            if i == last:  # `list()`: one more value
+                here.append(value)
+                return
+            element = next((e for e in here if step.fits(e)), None)
+            if element is None:
+                element = step.new(as_text=as_text)
+                here.append(element)
+            here = there = element
+        elif i == last:
+            here[step] = value
+        else:
+            here, there = _down(here, there, step, isinstance(ref.steps[i + 1], Element))
+
+
+def writer(ref: Ref, *, as_text: bool = False) -> Callable[[dict[str, Any], Mapping[str, Any] | None, Any], None]:
+    """`write` for one reference, compiled."""
+    if ref.in_list or len(ref.steps) > 2:
+        return lambda payload, base, value: write(payload, base, ref, value, as_text=as_text)
+    key, outer = str(ref.steps[-1]), str(ref.steps[0])
+
+    def plain(payload: dict[str, Any], base: Mapping[str, Any] | None, value: Any) -> None:
+        if len(ref.steps) == 1:
+            payload[key] = value
+        elif outer in payload:
+            payload[outer][key] = value
+        else:
+            payload[outer] = {key: value}
+
+    return plain
+
+
+def remove(payload: dict[str, Any], base: Mapping[str, Any], ref: Ref) -> None:
+    """Take the element that a field lives in out of its list."""
+    elements, step = _list_of(payload, base, ref)
+    first = next((i for i, e in enumerate(elements) if step.fits(e)), None)
+    if first is not None:
+        del elements[first]
+
+
+def reconcile(
+    payload: dict[str, Any], base: Mapping[str, Any] | None, ref: Ref, keep: Callable[[Any], bool],
+    added: list[Any], *, as_text: bool = False,
+) -> None:  # fmt: skip
+    """A set that is spread over a list's elements: those whose value is kept stay as they are, foreign ones too; the
+    other fitting ones go, and each added value gets an element of its own."""
+    elements, step = _list_of(payload, base, ref)
+    tail = ref.steps[len(ref.element) :]
+    inner = Ref(ref.text, tail)
+    elements[:] = [e for e in elements if not step.fits(e) or keep(read(e, inner) if tail else e)]
+    for value in added:
+        if not tail:
+            elements.append(value)
+            continue
+        made = step.new(as_text=as_text)
+        write(made, None, inner, value)
+        elements.append(made)
+
+
+def _list_of(payload: dict[str, Any], base: Mapping[str, Any] | None, ref: Ref) -> tuple[list[Any], Element]:
+    """The list (in the payload, copied from the base) of the last element step, and that step."""
+    steps = ref.element
+    here: Any = payload
+    there: Any = base
+    for step, following in pairwise(steps):
         if isinstance(step, Element):
             element = next((e for e in here if step.fits(e)), None)
             if element is None:
                 element = step.new()
                 here.append(element)
-            there = element
-            here = element
-        elif last:
-            here[step] = value
+            here = there = element
         else:
-            there = there.get(step) if isinstance(there, Mapping) else None
-            if step not in here or here[step] is None:
-                if isinstance(following, Element):
-                    here[step] = copy.deepcopy(there) if isinstance(there, list) else []
-                else:
-                    here[step] = {}
-            here = here[step]
+            here, there = _down(here, there, step, isinstance(following, Element))
+    found = steps[-1]
+    assert isinstance(found, Element)
+    return here, found
+
+
+def _down(here: Any, there: Any, step: str, to_list: bool) -> tuple[Any, Any]:
+    """One key further into payload and base, making the way in the payload."""
+    there = there.get(step) if isinstance(there, Mapping) else None
+    if here.get(step) is None:
+        if to_list:
+            here[step] = copy.deepcopy(there) if isinstance(there, list) else []
+        else:
+            here[step] = {}
+    return here[step], there
+
+
+def touched(payload: Mapping[str, Any], base: Mapping[str, Any] | None, ref: Ref) -> list[dict[str, Any]]:
+    """The elements, fit for `ref` to live in, that the payload changes or adds (those are `New`)."""
+    *place, step = ref.element
+    assert isinstance(step, Element)
+    after = read(payload, Ref("", tuple(place)))
+    before = read(base, Ref("", tuple(place)))
+    old = before if isinstance(before, list) else []
+    elements = after if isinstance(after, list) else []
+    return [e for e in elements if isinstance(e, dict) and step.fits(e) and (isinstance(e, New) or e not in old)]
+
+
+def put_in(element: dict[str, Any], keys: tuple[str, ...], value: Any) -> None:
+    for key in keys[:-1]:
+        element = element.setdefault(key, {})
+    element[keys[-1]] = value
 
 
 def merged(base: Any, payload: Any) -> Any:
-    """What a platform that keeps what it is not told holds after `payload`; for laws, previews and tests."""
-    if isinstance(base, Mapping) and isinstance(payload, Mapping):
-        out = dict(base)
+    """What a platform that keeps what it is not told holds after `payload`; lists are replaced."""
+    if isinstance(payload, Mapping):
+        out = dict(base) if isinstance(base, Mapping) else {}
         for key, value in payload.items():
-            out[key] = merged(base.get(key), value)
+            out[key] = merged(out.get(key), value)
         return out
-    return copy.deepcopy(payload)
+    return [merged(None, item) for item in payload] if isinstance(payload, list) else payload
 
 
 def _dig(element: Any, keys: tuple[str, ...]) -> Any:

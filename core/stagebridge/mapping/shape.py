@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from stagebridge.contact import METADATA
 from stagebridge.mapping import remote
 from stagebridge.mapping.field import Field
-from stagebridge.mapping.remote import ABSENT, Ref
+from stagebridge.mapping.remote import ABSENT, New, Ref
 from stagebridge.mapping.stage import StageField
+from stagebridge.mapping.values import text_of
 from stagebridge.normalize import Invalid
 from stagebridge.values import is_blank, same
 
@@ -23,7 +25,7 @@ class View(dict[str, Any]):
         super().__init__()
         self.variant = variant
         self.problems: dict[str, str] = {}
-        self.entered: Callable[[str], datetime | None] = lambda _stage: None
+        self.entered: Callable[[str], datetime | None] = _never
 
     def __repr__(self) -> str:
         return f"View({self.variant}, {sorted(self)}, problems={sorted(self.problems)})"
@@ -43,8 +45,21 @@ class Payload(dict[str, Any]):
         return f"Payload({self.variant}, {sorted(self.paths)}, problems={sorted(self.problems)})"
 
 
+def _never(stage: str) -> None:
+    """A platform that stamps no times."""
+    del stage
+
+
+Box = tuple[str | None, tuple[tuple[str, str, Callable[[Any], Any]], ...]]
+"""Fields that stand side by side in one table of the record: (its key, or None for the record itself; per field the
+path, its key there and how its value is read)."""
+
+
 @dataclass(slots=True)
 class Shape:
+    """`constants` go along whenever something beside them is written, `on_create` with a new record or a new element;
+    `given` is the same for reading. `whole` tables and the other lists are sent whole; of `parts` only what changed."""
+
     name: str
     id: Ref
     fields: dict[str, Field]
@@ -57,34 +72,64 @@ class Shape:
     whole: Collection[str] = ()
     parts: Collection[str] = ()
     unsupported: Mapping[str, str] = field(default_factory=dict)
+    as_text: bool = False
+    readable: frozenset[str] = frozenset()
+    writable: frozenset[str] = frozenset()
+    _boxes: tuple[Box, ...] = ()
+    _others: tuple[Field, ...] = ()
+
+    def __post_init__(self) -> None:
+        staged = {"stage"} if self.stage is not None else set()
+        dated = {"stage_at"} if self.stage is not None and self.stage.at is not None else set()
+        self.readable = frozenset({p for p, f in self.fields.items() if f.reads} | set(self.given) | staged | dated)
+        self.writable = frozenset({p for p, f in self.fields.items() if f.target is not None} | staged)
+        boxes: dict[str | None, list[tuple[str, str, Callable[[Any], Any]]]] = {}
+        others = []
+        for path, one in self.fields.items():
+            keys = one.reads[0].keys if len(one.reads) == 1 and type(one) is Field else ()
+            if len(keys) in (1, 2) and not one.reads[0].in_list:
+                boxes.setdefault(keys[0] if len(keys) == 2 else None, []).append((path, keys[-1], one.reading()))
+            elif one.reads:
+                others.append(one)
+        self._boxes = tuple((k, tuple(v)) for k, v in boxes.items())
+        self._others = tuple(others)
 
     def fits(self, record: Mapping[str, Any]) -> bool:
-        return all(str(remote.read(record, ref)) in values for ref, values in self.when)
-
-    @property
-    def writable(self) -> frozenset[str]:
-        paths = {p for p, f in self.fields.items() if f.target is not None}
-        return frozenset(paths | ({"stage"} if self.stage is not None else set()))
-
-    @property
-    def readable(self) -> frozenset[str]:
-        paths = {p for p, f in self.fields.items() if f.reads} | set(self.given)
-        return frozenset(paths | ({"stage", "stage_at"} if self.stage is not None else set()))
+        """Whether a record is of this shape, as it says itself."""
+        return all(text_of(remote.read(record, ref)) in values for ref, values in self.when)
 
     # --- there -------------------------------------------------------------------------------------------------
 
     def read(self, record: Mapping[str, Any]) -> View:
         view = View(self.name)
-        for path, one in self.fields.items():
-            if not one.reads:
-                continue
+        for container, fields in self._boxes:
+            box = record if container is None else record.get(container, ABSENT)
+            if box is None:
+                view.update((path, None) for path, _, _ in fields)
+            elif type(box) is dict or isinstance(box, Mapping):
+                get = box.get
+                for path, key, value_of in fields:
+                    raw = get(key, ABSENT)
+                    if raw is ABSENT:
+                        continue
+                    if raw is None:
+                        view[path] = None
+                        continue
+                    try:
+                        value = value_of(raw)
+                    except Invalid as reason:
+                        view.problems[path] = str(reason)
+                        continue
+                    if value is not ABSENT:
+                        view[path] = value
+        for one in self._others:
             try:
                 value = one.read(record)
             except Invalid as reason:
-                view.problems[path] = str(reason)
+                view.problems[one.path] = str(reason)
                 continue
             if value is not ABSENT:
-                view[path] = value
+                view[one.path] = value
         if self.stage is not None:
             self._read_stage(record, self.stage, view)
         for path, value in self.given.items():
@@ -100,11 +145,10 @@ class Shape:
         if value is ABSENT:
             return
         view["stage"] = value
-        if value is None:
+        if value is None or stage.at is None:
             return
-        theirs = stage.values.write
-        view.entered = lambda name: stage.entered(record, theirs[name]) if name in theirs else None
-        if value in stage.values.read.values():
+        view.entered = lambda name: stage.entered(record, name)
+        if stage.now(record) == value:  # the platform stamps no time for a lost mark
             entered = stage.entered(record)
             if entered is not None:
                 view["stage_at"] = entered
@@ -123,12 +167,16 @@ class Shape:
         for path, value in values.items():
             if only is not None and path not in only:
                 continue
-            if path == "stage":
-                self._write_stage(payload, value, base, view, force)
-            elif path in self.fields:
-                self._write_field(payload, self.fields[path], value, base, view, force)
-            elif path in self.unsupported and not is_blank(value):
-                payload.problems[path] = self.unsupported[path]
+            one = self.fields.get(path)
+            if one is None and (path != "stage" or self.stage is None):
+                if not is_blank(value) and path not in METADATA:
+                    payload.problems[path] = self.unsupported.get(path, "this mapping has no place for it")
+            elif base is None and is_blank(value):
+                continue
+            elif view is not None and path not in force and path in view and same(view[path], value):
+                continue  # the normal case
+            else:
+                self._write(payload, path, one, value, base, view, path in force)
         if base is None:
             self._defaults(payload)
         if payload:
@@ -136,98 +184,130 @@ class Shape:
         self._tidy(payload, base)
         return payload
 
-    def _write_field(
-        self, payload: Payload, one: Field, value: Any, base: Mapping[str, Any] | None, view: View | None,
-        force: Collection[str],
+    def _write(
+        self, payload: Payload, path: str, one: Field | None, value: Any, base: Mapping[str, Any] | None,
+        view: View | None, forced: bool,
     ) -> None:  # fmt: skip
-        path = one.path
-        if base is None and is_blank(value):
+        """Write one path, unless it reads so already, nobody understands what stands there, or it cannot be."""
+        if view is not None and path in view.problems and not forced:
+            payload.problems[path] = f"left alone: {view.problems[path]}"
             return
         try:
-            wanted = one.image(value)
-            if self._settled(payload, path, wanted, base, view, force, writable=one.target is not None):
+            if view is not None and not forced:
+                image = self._image(path, one, value)
+                if (path in view or image is None) and same(view.get(path), image):
+                    return
+            if one is None:
+                assert self.stage is not None
+                written = self.stage.write(payload, value, base)
+            elif one.target is None:
+                payload.problems[path] = "is read only here"
                 return
-            wire = one.wire(value, base)
+            else:
+                written = one.put(payload, value, base)
         except Invalid as reason:
             payload.problems[path] = str(reason)
             return
-        assert one.target is not None
-        if base is not None and remote.read(base, one.target) == wire and path not in force:
-            return
-        remote.write(payload, base, one.target, wire)
-        payload.paths.add(path)
+        if written:
+            payload.paths.add(path)
 
-    def _write_stage(
-        self, payload: Payload, value: Any, base: Mapping[str, Any] | None, view: View | None, force: Collection[str]
-    ) -> None:
-        if self.stage is None:
-            payload.problems["stage"] = self.unsupported.get("stage", "this mapping has no stage")
-            return
-        if base is None and value is None:
-            return
-        try:
-            if self._settled(payload, "stage", self.stage.image(value), base, view, force, writable=True):
-                return
-            self.stage.write(payload, value, base)
-        except Invalid as reason:
-            payload.problems["stage"] = str(reason)
-            return
-        payload.paths.add("stage")
-
-    def _settled(
-        self, payload: Payload, path: str, wanted: Any, base: Mapping[str, Any] | None, view: View | None,
-        force: Collection[str], *, writable: bool,
-    ) -> bool:  # fmt: skip
-        """Whether there is nothing to write: it reads so already, nobody understands what stands there, or it cannot
-        be written at all."""
-        if base is not None and view is not None:
-            if path in view.problems and path not in force:
-                payload.problems[path] = f"left alone: {view.problems[path]}"
-                return True
-            if (path in view or is_blank(wanted)) and same(view.get(path), wanted) and path not in force:
-                return True
-        if not writable:
-            payload.problems[path] = "is read only here"
-            return True
-        return False
+    def _image(self, path: str, one: Field | None, value: Any) -> Any:
+        if one is not None:
+            return one.image(value)
+        assert self.stage is not None
+        return self.stage.image(value)
 
     def _defaults(self, payload: Payload) -> None:
         for one in self.fields.values():
-            if (
-                one.default is not None
-                and one.target is not None
-                and remote.read(payload, one.target) in (ABSENT, None)
-            ):
-                remote.write(payload, None, one.target, one.default)
+            if one.default is None or one.target is None:
+                continue
+            if one.there(payload) in (ABSENT, None):
+                one.set(payload, None, one.default)
 
     def _constants(self, payload: Payload, base: Mapping[str, Any] | None) -> None:
         for ref, value in self.constants:
-            remote.write(payload, base, ref, value)
+            if not ref.in_list:
+                remote.write(payload, base, ref, value)
+                continue
+            for element in remote.touched(payload, base, ref):
+                self._inside(element, ref, value)
         for ref, value in self.on_create:
-            if (base is None or ref.in_list) and remote.read(payload, ref) in (ABSENT, None):
+            if ref.in_list:
+                for element in remote.touched(payload, base, ref):
+                    if isinstance(element, New) and remote.read(element, _inner(ref)) is None:
+                        self._inside(element, ref, value)
+            elif base is None and remote.read(payload, ref) in (ABSENT, None):
                 remote.write(payload, base, ref, value)
 
+    def _inside(self, element: dict[str, Any], ref: Ref, value: Any) -> None:
+        remote.put_in(element, tuple(str(s) for s in _inner(ref).steps), value)
+
     def _tidy(self, payload: Payload, base: Mapping[str, Any] | None) -> None:
+        if base is None:
+            return
         for key in self.parts:
-            if isinstance(payload.get(key), list) and base is not None:
+            if isinstance(payload.get(key), list):
                 old = base.get(key) or []
                 payload[key] = [e for e in payload[key] if e not in old]
         for key in self.whole:
-            if key in payload and base is not None and isinstance(base.get(key), Mapping):
+            if key in payload and isinstance(base.get(key), Mapping):
                 payload[key] = remote.merged(base[key], payload[key])
 
     def image(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Of the mapped, writable paths that the contact has: what this platform can hold. What it cannot hold at all
-        is left out."""
+        """Of the writable paths that the contact has: what this platform can hold. What it cannot hold at all is left
+        out."""
         out: dict[str, Any] = {}
+        fields = self.fields
         for path, value in values.items():
-            one = self.fields.get(path)
+            one = fields.get(path)
+            if one is None:
+                if path != "stage" or self.stage is None:
+                    continue
+            elif one.target is None:
+                continue
             try:
-                if one is not None:
-                    if one.target is not None:
-                        out[path] = one.image(value)
-                elif path == "stage" and self.stage is not None:
-                    out[path] = self.stage.image(value)
+                out[path] = self._image(path, one, value)
             except Invalid:
                 continue
         return out
+
+    # --- what the platform makes of it --------------------------------------------------------------------------
+
+    def applied(self, record: Mapping[str, Any] | None, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """The record after a well-behaved platform took the payload: keys it is not told of stay, tables that are sent
+        whole and lists are replaced, and what is written under one name is read under the other. For laws and
+        previews."""
+        after: dict[str, Any] = remote.merged(record or {}, payload)
+        for key in self.whole:
+            if key in payload:
+                after[key] = remote.merged({}, payload[key])
+        for key in self.parts:
+            if isinstance(payload.get(key), list):
+                after[key] = self._parts_applied(key, (record or {}).get(key) or [], payload[key])
+        for one in self.fields.values():
+            if one.target is None or not one.reads or one.target in one.reads:
+                continue
+            sent = remote.read(payload, one.target)
+            if sent is not ABSENT:
+                remote.write(after, after, one.reads[0], sent)
+        return after
+
+    def _parts_applied(self, key: str, old: list[Any], sent: list[Any]) -> list[Any]:
+        """Elements with the same conditions are one element."""
+        steps = {f.target.element[-1] for f in self.fields.values() if f.target is not None and f.target.keys == (key,)}
+        if self.stage is not None and self.stage.main.keys == (key,):
+            steps.add(self.stage.main.element[-1])
+        elements = [s for s in steps if isinstance(s, remote.Element)]
+        out = [dict(e) for e in old]
+        for new in sent:
+            step = next((s for s in elements if s.fits(new)), None)
+            i = next((i for i, e in enumerate(out) if step is not None and step.fits(e)), None)
+            if i is None:
+                out.append(remote.merged({}, new))
+            else:
+                out[i] = remote.merged(out[i], new)
+        return out
+
+
+def _inner(ref: Ref) -> Ref:
+    return Ref(ref.text, ref.steps[len(ref.element) :])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,13 @@ from stagebridge.mapping.codecs import on_the_wire, read_datetime
 from stagebridge.mapping.remote import ABSENT, Ref
 from stagebridge.mapping.values import Values, text_of
 from stagebridge.normalize import Invalid
+
+Reader = Callable[[Mapping[str, Any]], Any]
+
+
+def _nothing(record: Mapping[str, Any]) -> None:
+    """A second field that there is not."""
+    del record
 
 
 @dataclass(slots=True)
@@ -22,100 +29,132 @@ class StageField:
     main: Ref
     values: Values
     lost: Ref | None = None
-    lost_values: Values | None = None
-    guard: frozenset[str] = frozenset()
+    lost_values: Values = field(default_factory=Values)
+    guard: tuple[str, ...] = ()
     at: str | None = None
     flat: bool = False
     empty: tuple[Any, ...] = (None,)
     as_text: bool = False
+    stamps: dict[str, Ref] = field(default_factory=dict)
+    _main: Reader = field(default=_nothing, repr=False)
+    _mark: Reader = field(default=_nothing, repr=False)
+
+    def __post_init__(self) -> None:
+        self._main = remote.reader(self.main)
+        if self.lost is not None:
+            self._mark = remote.reader(self.lost)
+        if self.at is not None:
+            self.stamps = {v: self._stamp(v) for v in (*self.values.read, *self.values.silent)}
+
+    def _stamp(self, theirs: str) -> Ref:
+        return remote.parse((self.at or "").replace("{value}", theirs), flat=self.flat)
+
+    # --- reading -----------------------------------------------------------------------------------------------
 
     def read(self, record: Mapping[str, Any]) -> Any:
         """The stage, None for none, `ABSENT` where the record does not show what it takes. Raises `Invalid`."""
-        raw = remote.read(record, self.main)
-        if raw is ABSENT:
+        raw, mark = self._main(record), self._mark(record)
+        if raw is ABSENT or mark is ABSENT:
             return ABSENT
-        mark = None
-        if self.lost is not None:
-            mark = remote.read(record, self.lost)
-            if mark is ABSENT:
-                return ABSENT
-        if raw in self.empty:
+        if self._blank(raw):
             return None
         text = text_of(raw)
-        if text in self.values.silent:
-            return ABSENT
         stage = self.values.read.get(text)
         if stage is None:
+            if text in self.values.silent:
+                return ABSENT
             raise Invalid(f"'{text}' is in no row of its table")
-        return self._lost(stage, mark) or stage
+        return self._counting(stage, mark) or stage
 
-    def _lost(self, stage: str, mark: Any) -> str | None:
-        if self.lost_values is None or mark is None or mark in self.empty:
+    def _counting(self, stage: str | None, mark: Any) -> str | None:
+        """The lost stage that a mark means while the first field says `stage`."""
+        if stage is None or self._blank(mark):
             return None
         lost = self.lost_values.read.get(text_of(mark))
-        if lost is None or stage not in self.lost_values.guards.get(lost, self.guard):
-            return None
-        return lost
+        return lost if lost is not None and stage in self._guard(lost) else None
 
-    def entered(self, record: Mapping[str, Any], raw: str | None = None) -> datetime | None:
-        """When the platform says that the stage (or the remote value `raw`) was entered."""
-        if self.at is None:
+    def _guard(self, lost: str) -> tuple[str, ...]:
+        return self.lost_values.guards.get(lost, self.guard)
+
+    def _blank(self, raw: Any) -> bool:
+        return raw is None or raw == "" or raw in self.empty
+
+    def now(self, record: Mapping[str, Any]) -> str | None:
+        """What the first field says by itself."""
+        raw = self._main(record)
+        return None if raw is ABSENT or self._blank(raw) else self.values.read.get(text_of(raw))
+
+    def entered(self, record: Mapping[str, Any], stage: str | None = None) -> datetime | None:
+        """When the platform says that `stage`, or the one that the first field shows now, was entered."""
+        if not self.stamps:
             return None
-        if raw is None:
-            current = remote.read(record, self.main)
-            if current is ABSENT or current in self.empty:
-                return None
-            raw = text_of(current)
-        stamp = remote.read(record, remote.parse(self.at.replace("{value}", raw), flat=self.flat))
-        if stamp is ABSENT or stamp in self.empty:
+        if stage is None:
+            raw = self._main(record)
+            theirs = [] if raw is ABSENT or self._blank(raw) else [text_of(raw)]
+        else:
+            theirs = [t for t, ours in self.values.read.items() if ours == stage]
+        found = [moment for t in theirs if t in self.stamps and (moment := self._moment(record, t)) is not None]
+        return min(found) if found else None
+
+    def _moment(self, record: Mapping[str, Any], theirs: str) -> datetime | None:
+        stamp = remote.read(record, self.stamps[theirs])
+        if stamp is ABSENT or self._blank(stamp):
             return None
         try:
             return read_datetime(stamp)
         except Invalid:
             return None
 
+    # --- writing -----------------------------------------------------------------------------------------------
+
     def image(self, stage: str | None) -> str | None:
         """Raises `Invalid` for a stage that cannot be said there."""
-        if stage is None:
-            return None
-        table = self._table(stage)
-        if stage in table.cannot or stage not in table.write:
-            raise Invalid(table.cannot.get(stage, f"'{stage}' has no row in its table"))
-        image = table.image(stage)
-        return stage if image is None else image
+        return None if stage is None else self._table(stage).image(stage)
 
-    def write(self, payload: dict[str, Any], stage: str | None, record: Mapping[str, Any] | None) -> None:
-        """Raises `Invalid`, leaving the payload as it was."""
-        if stage is None:
-            remote.write(payload, record, self.main, self.empty[0])
-            return
-        table = self._table(stage)
-        if stage in table.cannot or stage not in table.write:
-            raise Invalid(table.cannot.get(stage, f"'{stage}' has no row in its table"))
-        value = on_the_wire(table.write[stage], self.as_text)
-        if table is not self.lost_values:
-            remote.write(payload, record, self.main, value)
-            mark = remote.read(record, self.lost) if self.lost is not None and record is not None else None
-            if self.lost is not None and mark is not ABSENT and self._lost(stage, mark):
-                remote.write(payload, record, self.lost, self.empty[0])
-            return
-        assert self.lost is not None
+    def write(self, payload: dict[str, Any], stage: str | None, record: Mapping[str, Any] | None) -> bool:
+        """Returns whether there was anything to write. Raises `Invalid`, leaving the payload as it was."""
+        mark = None
         if record is not None:
-            raw = remote.read(record, self.main)
-            now = None if raw is ABSENT or raw in self.empty else self.values.read.get(text_of(raw))
-            guard = table.guards.get(stage, self.guard)
-            if now not in guard:
-                raise Invalid(f"it counts there only while the stage is one of {', '.join(sorted(guard))}, not {now}")
-        remote.write(payload, record, self.lost, value)
+            mark = self._mark(record)
+            if mark is ABSENT or (self.lost is not None and self._main(record) is ABSENT):
+                raise Invalid("the record does not show both fields that the stage takes")
+        if stage is None:
+            return self._put(payload, record, self.main, self.empty[0])
+        if self._table(stage) is self.lost_values:
+            return self._write_lost(payload, stage, record)
+        value = self.values.theirs(stage)
+        written = False
+        if record is None or self.now(record) != self.values.image(stage):
+            written = self._put(payload, record, self.main, on_the_wire(value, self.as_text))
+        if self.lost is not None and self._counting(stage, mark):
+            written |= self._put(payload, record, self.lost, self.empty[0])
+        return written
+
+    def _write_lost(self, payload: dict[str, Any], stage: str, record: Mapping[str, Any] | None) -> bool:
+        assert self.lost is not None
+        guard = self._guard(stage)
+        mark = on_the_wire(self.lost_values.theirs(stage), self.as_text)
+        if record is None:
+            # a mark alone would count only if the platform's own first stage happens to allow it
+            first = next((s for s in guard if s in self.values.write), None)
+            if first is None:
+                raise Invalid(f"it counts there only while the stage is one of {', '.join(guard)}; none can be written")
+            self._put(payload, None, self.main, on_the_wire(self.values.write[first], self.as_text))
+        elif (now := self.now(record)) not in guard:
+            raise Invalid(f"it counts there only while the stage is one of {', '.join(guard)}, not {now or 'none'}")
+        return self._put(payload, record, self.lost, mark)
+
+    def _put(self, payload: dict[str, Any], record: Mapping[str, Any] | None, ref: Ref, value: Any) -> bool:
+        if record is not None and remote.read(record, ref) == value:
+            return False
+        remote.write(payload, record, ref, value, as_text=self.as_text)
+        return True
 
     def _table(self, stage: str) -> Values:
-        if self.lost_values is not None and (stage in self.lost_values.write or stage in self.lost_values.cannot):
-            return self.lost_values
-        return self.values
+        lost = self.lost_values
+        return lost if self.lost is not None and (stage in lost.write or stage in lost.cannot) else self.values
 
     def references(self) -> list[str]:
         """Every remote field that reading the stage needs."""
         out = [self.main.text] + ([self.lost.text] if self.lost is not None else [])
-        if self.at is not None:
-            out += [self.at.replace("{value}", theirs) for theirs in self.values.read]
-        return out
+        return out + ([self.at.replace("{value}", t) for t in self.values.read] if self.at is not None else [])
