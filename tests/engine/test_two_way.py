@@ -153,6 +153,32 @@ def test_an_address_given_to_somebody_new_makes_a_new_person(pair: World) -> Non
     assert held[ADA]["FirstName"] == "Another"
 
 
+def test_two_platforms_that_fight_through_us_are_stopped_after_a_while(pair: World) -> None:
+    """Each has a workflow of its own that puts its title back."""
+    for _ in range(12):
+        pair.edit_hubspot("crm", ADA, jobtitle="Set by a workflow here")
+        pair.sync()
+        pair.edit_salesforce("sales", ADA, Title="Set by a workflow there")
+        pair.sync()
+    assert "flapping" in pair.open_conflicts()
+    pair.edit_salesforce("sales", ADA, Title="Set by a workflow there", Phone="+442079460003")
+    pair.settle()
+    assert pair.in_hubspot("crm")[ADA]["phone"] == "+442079460003"
+
+
+def test_by_policy_the_newest_of_two_records_is_kept_in_step(tmp_path: Path) -> None:
+    with world(tmp_path, crm="hubspot", sales="salesforce") as w:
+        w.contacts = {"ambiguous": "newest"}
+        w.boxes["crm"].seed([{"email": ADA, "jobtitle": "Countess"}])
+        old = w.boxes["sales"].seed({"Contact": [{"LastName": "Old", "Email": ADA}]})["ids"]["Contact"][0]
+        w.clock.sleep(60)
+        w.boxes["sales"].seed({"Contact": [{"LastName": "New", "Email": ADA}]})
+        w.settle()
+        titles = {c["Id"] == old: c.get("Title") for c in w.boxes["sales"].state()["Contact"]}
+        assert titles == {True: None, False: "Countess"}
+        assert w.open_conflicts() == []
+
+
 @pytest.mark.soak
 def test_more_records_with_one_modification_time_than_a_search_can_page_through_all_arrive(tmp_path: Path) -> None:
     with world(tmp_path, crm="hubspot", sales=("hubspot", {"portal_id": 5})) as w:

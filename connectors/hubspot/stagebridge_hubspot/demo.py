@@ -42,7 +42,7 @@ class _Sdk:
     def __init__(self, url: str) -> None:
         from hubspot.client import Client as HubSpot
 
-        client = HubSpot(access_token="pat-demo-secret", host=url, base_url=url)
+        client: Any = HubSpot(access_token="pat-demo-secret", host=url, base_url=url)
         self._contacts = client.crm.contacts.basic_api
 
     def edit(self, email: str, values: Mapping[str, str]) -> None:

@@ -14,7 +14,7 @@ from stagebridge.connector import Record
 from stagebridge.ledger.book import Book
 from stagebridge.ledger.rows import ContactRow, LinkRow
 from stagebridge.mapping import View
-from stagebridge.sync.side import KEY, Side
+from stagebridge.sync.side import KEY, Side, ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,9 @@ class Identifier:
             book.open_conflict("ambiguous", contact, link, candidates=[c.key for c in found], by=how)
             return link, "ambiguous"
         if there is None:
+            return self._new(book, side, record, contact, "live"), how
+        if self.config.ambiguous == "newest" and (ms(record.modified_at) or 0) > there.memory.get("modified", 0):
+            there.state, there.dirty = "dup", True
             return self._new(book, side, record, contact, "live"), how
         link = self._new(book, side, record, contact, "dup")
         book.open_conflict("duplicate", contact, link, of=there.remote_id, by=how)

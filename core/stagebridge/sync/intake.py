@@ -127,6 +127,7 @@ class Intake:
     def observe(self, book: Book, side: Side, link: LinkRow, record: Record, view: View, *, baseline: bool) -> None:
         """Merge a record into its link's contact, if this side's word counts."""
         at = self.change_time(side, record, book.now)
+        link.memory["modified"] = ms(record.modified_at) or 0
         certain = {p: stamp for p, when in record.changed_at.items() if (stamp := ms(when)) is not None}
         if side.merges:
             self.merger.observe(book, side, link, view, at=at, certain=certain, baseline=baseline)

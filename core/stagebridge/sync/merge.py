@@ -66,6 +66,8 @@ class Merger:
                 continue
             if self._late_write(book, contact, link, path, view[path]):
                 continue
+            if self._flapping(book, contact, link, path, view[path], image):
+                continue
             groups["stage" if path == "stage" else GROUP_OF.get(path, path)].append(path)
         if KEY in view:
             link.seen[KEY] = link.sent[KEY] = view[KEY]
@@ -197,6 +199,24 @@ class Merger:
             return False
         book.changed(contact, link, path, link.seen.get(path), value, "late_write", "S6")
         link.seen[path] = link.sent[path] = value
+        return True
+
+    def _flapping(
+        self, book: Book, contact: ContactRow, link: LinkRow, path: str, value: Any, image: Mapping[str, Any]
+    ) -> bool:
+        """Whether this path keeps going back to what it was before we wrote: two platforms are fighting through us. It is
+        frozen there, until what we want changes or a person decides."""
+        flips = link.memory.get("flips", {}).get(path)
+        if not flips or flips[2] != encode({"": value}):
+            return False
+        flips = [flips[0] + 1, flips[1], flips[2]]
+        link.memory["flips"][path] = flips
+        if flips[0] <= self.config.max_flips:
+            return False
+        link.seen[path] = link.sent[path] = value
+        self.debts.block(link, path, "flapping", image.get(path), message=f"went back {flips[0]} times after our writes")
+        book.open_conflict("flapping", contact, link, path, times=flips[0])
+        book.changed(contact, link, path, contact.values.get(path), value, "overruled", "flapping")
         return True
 
     # --- the stage ---------------------------------------------------------------------------------------------

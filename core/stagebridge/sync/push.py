@@ -258,7 +258,7 @@ class Pusher:
         try:
             return side.connector.write([s.entry for s in batch])
         except NoAnswer as error:
-            return [Unknown(str(error))] * len(batch)
+            return [Unknown(str(error)) for _ in batch]
         except Exception as error:  # the other calls under way are settled before it goes on
             return error
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from stagebridge.sandbox import Answer, Call, Platform, Switch
@@ -23,7 +24,7 @@ class SalesforceSandbox(Platform):
     "delete": [id]}`. A Contact may say `Account: {"Name": …}` instead of AccountId. Answers with ids per object, in order."""
 
     name: ClassVar[str] = "salesforce"
-    switches: ClassVar[dict[str, Switch]] = {
+    switches: ClassVar[Mapping[str, Switch]] = {
         "domain": Switch("acme.my", "My Domain: client credentials work on no other host"),
         "client_id": Switch("sandbox-id", "of the connected app"),
         "client_secret": Switch("sandbox-secret", "of the connected app"),
