@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from rich.console import Console
 
+from stagebridge import normalize
 from stagebridge.contact import (
     ADDRESS,
     GROUP_OF,
@@ -27,7 +28,7 @@ from stagebridge.contact import (
 )
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-names = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=8)
+names = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=8).map(normalize.text)
 OF_KIND: dict[str, st.SearchStrategy[Any]] = {
     "text": names,
     "opaque": names,
