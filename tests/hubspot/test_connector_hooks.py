@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from hubspot_kit import CONTACTS
+from hubspot_kit import CONTACTS, account, by_email, seed
 from stagebridge.clock import ManualClock
 from stagebridge.connector import HookRequest
 from stagebridge.errors import AuthError, ConfigError
@@ -127,3 +127,27 @@ def test_a_merge_names_everybody_who_took_part() -> None:
 def test_a_body_that_is_no_json_is_refused_although_it_is_signed() -> None:
     with pytest.raises(AuthError, match="no JSON"):
         hubspot().receive(signed())
+
+
+@pytest.mark.parametrize("signature", ["v1", "v3"])
+@pytest.mark.parametrize("generic", [False, True])
+def test_what_the_stand_in_signs_is_believed_and_leads_to_the_change(signature: str, generic: bool) -> None:
+    switches = {
+        "subscriptions": ["contact.propertyChange:firstname", "contact.merge"], "hook_signature": signature,
+        "generic_hooks": generic, "client_secret": SECRET,
+    }  # fmt: skip
+    with account(switches=switches, token="pat-x", client_secret=SECRET) as (hs, box):
+        ada, twin = seed(box, [{"email": "ada@example.com", "firstname": "Ada"}, {"email": "ada.l@example.com"}])
+        hs.clock.sleep(60)
+        box.hooks(URL)
+        seed(box, {"edit": {ada: {"firstname": "Augusta"}}})
+        seed(box, {"merge": [ada, twin]})
+        hs.clock.sleep(60)
+        requests = [HookRequest(h["method"], h["url"], h["headers"], h["body"]) for h in box.hooks(URL)]
+        named = {h.remote_id for r in requests for h in hs.receive(r)}
+        survivor = by_email(box)["ada@example.com"]["id"]
+        assert {ada, twin, survivor} <= named
+        assert {r.id for r in hs.fetch(CONTACTS, sorted(named)).values()} == {survivor}
+        assert hs.fetch(CONTACTS, [ada])[ada].data["properties"]["firstname"] == "Augusta"
+        with pytest.raises(AuthError):
+            hs.receive(HookRequest("POST", URL, requests[0].headers, requests[0].body + b" "))
