@@ -183,6 +183,11 @@ class Account:
                 self.store.update(contact, values, self.now, by="CRM_UI")
 
 
+def flag(call: Call, name: str) -> bool:
+    """A yes or no of the query; the official client writes `True`."""
+    return call.query.get(name, "").lower() == "true"
+
+
 def _history(contact: Contact, name: str) -> list[dict[str, Any]]:
     """Newest first."""
     return [

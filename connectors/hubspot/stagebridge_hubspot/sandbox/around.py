@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from stagebridge.sandbox import Answer, Call
-from stagebridge_hubspot.sandbox.account import Account
+from stagebridge_hubspot.sandbox.account import Account, flag
 from stagebridge_hubspot.sandbox.values import iso
 
 PIPELINE = "contacts-lifecycle-pipeline"
@@ -37,7 +37,7 @@ def usage(account: Account, call: Call) -> Answer:
 def owners(account: Account, call: Call) -> Answer:
     limit = account.number(call.query.get("limit"), OWNERS_PAGE, "limit", 500)
     after, email = account.number(call.query.get("after"), 0, "after"), call.query.get("email")
-    if call.query.get("archived") == "true":
+    if flag(call, "archived"):
         return Answer(200, {"results": []})
     found = [_owner(i, e) for i, e in account.owners.items() if email in (None, "", e)]
     body: dict[str, Any] = {"results": found[after : after + limit]}

@@ -11,7 +11,7 @@ from typing import Any
 
 from stagebridge.sandbox import Answer, Call
 from stagebridge_hubspot.sandbox import contacts
-from stagebridge_hubspot.sandbox.account import Account
+from stagebridge_hubspot.sandbox.account import Account, flag
 from stagebridge_hubspot.sandbox.store import Contact
 
 LARGEST = 100
@@ -23,7 +23,7 @@ def read(account: Account, call: Call) -> Answer:
     """`idProperty` stands beside the inputs here. Ids that lead nowhere make it a 207; its text is from memory."""
     inputs = account.inputs(call, LARGEST)
     data = account.body(call)
-    archived, id_property = call.query.get("archived") == "true", data.get("idProperty")
+    archived, id_property = flag(call, "archived"), data.get("idProperty")
     names, history = data.get("properties") or [], data.get("propertiesWithHistory") or []
     results: dict[str, Any] = {}
     lost = []

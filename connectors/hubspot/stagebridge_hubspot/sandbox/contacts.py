@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stagebridge.sandbox import Answer, Call
-from stagebridge_hubspot.sandbox.account import Account, Refusal
+from stagebridge_hubspot.sandbox.account import Account, Refusal, flag
 from stagebridge_hubspot.sandbox.store import MOST_MERGES, Contact
 from stagebridge_hubspot.sandbox.values import problem, text
 
@@ -79,7 +79,7 @@ def listing(account: Account, call: Call) -> Answer:
     history = call.listed("propertiesWithHistory")
     limit = account.number(call.query.get("limit"), 10, "limit", PAGE_WITH_HISTORY if history else PAGE)
     after = account.number(call.query.get("after"), 0, "after")
-    found = account.store.page(after, limit + 1, archived=call.query.get("archived") == "true")
+    found = account.store.page(after, limit + 1, archived=flag(call, "archived"))
     names = call.listed("properties")
     body: dict[str, Any] = {"results": [account.record(c, names, history=history) for c in found[:limit]]}
     call.records = len(body["results"])
@@ -93,7 +93,7 @@ def _one(account: Account, call: Call, id_: str) -> Contact:
     id_property = call.query.get("idProperty")
     if id_property not in (None, "", "hs_object_id", "email", *account.store.unique):
         raise Refusal(account.error(400, "VALIDATION_ERROR", f"{id_property} is not a unique property"))
-    if call.query.get("archived") == "true":
+    if flag(call, "archived"):
         found = account.store.get(id_, archived=True)
     else:
         found = account.store.find(id_, id_property)

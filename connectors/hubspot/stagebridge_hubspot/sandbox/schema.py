@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from stagebridge.sandbox import Answer, Call
-from stagebridge_hubspot.sandbox.account import Account
+from stagebridge_hubspot.sandbox.account import Account, flag
 from stagebridge_hubspot.sandbox.properties import FIELD_TYPES, definition
 from stagebridge_hubspot.sandbox.values import iso
 
@@ -28,7 +28,7 @@ CHANGEABLE = (
 
 def listing(account: Account, call: Call) -> Answer:
     """All of them; not paged."""
-    wanted_archived = call.query.get("archived") == "true"
+    wanted_archived = flag(call, "archived")
     hidden = account.hidden()
     found = [
         p
