@@ -20,6 +20,8 @@ _EDGES = re.compile(rf"\A[\s{_JOINERS}{_MARKS}]+|[\s{_JOINERS}{_MARKS}]+\Z")
 _INVISIBLE = re.compile(rf"[{_NOISE}{_JOINERS}{_MARKS}]")
 _NEVER = r"\x00-\x20\x7f\s@,;<>()\[\]\\\""  # what no part of an address has
 _EMAIL = re.compile(rf"[^{_NEVER}]+@[^.{_NEVER}]+(\.[^.{_NEVER}]+)+\Z")
+_INTERNATIONAL = re.compile(r"\+[0-9 ().-]{7,38}\Z")
+_NOT_DIALLED = dict.fromkeys(map(ord, "+ ().-"))
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)?([^\s/?#]*@)?([^\s/?#@.]+(?:\.[^\s/?#@.]+)+\.?)([/?#]\S*)?\Z")
 _LANGUAGE = re.compile(r"([A-Za-z]{2,3})((?:[-_][A-Za-z0-9]{1,8})*)\Z")
 
@@ -51,7 +53,34 @@ def email(value: str) -> str:
 def phone(value: str, region: str | None = None) -> str:
     """E.164 with `+`. A national number needs `region` (ISO 3166-1 alpha-2) and is never guessed without one, nor is
     the area code of a local one. An extension is no part of E.164 and is left out."""
-    return _phone(_bare(value), region.upper() if region else None)
+    cleaned = _bare(value)
+    return _written_out(cleaned) or _phone(cleaned, region.upper() if region else None)
+
+
+def _written_out(value: str) -> str | None:
+    """E.164 of an international number that needs no interpretation: after its country code come as many digits as
+    numbers there have, and nothing at their beginning is dialled within the country only. Most numbers are such, and
+    this takes a tenth of the time; None leaves a number to phonenumbers, whose tables these are."""
+    if not _INTERNATIONAL.match(value):
+        return None
+    digits = value.translate(_NOT_DIALLED)
+    for length in (1, 2, 3):
+        if plan := _plan(digits[:length]):
+            lengths, prefix = plan
+            rest = digits[length:]
+            return "+" + digits if len(rest) in lengths and not (prefix and prefix.match(rest)) else None
+    return None
+
+
+@lru_cache(maxsize=2048)
+def _plan(code: str) -> tuple[frozenset[int], re.Pattern[str] | None] | None:
+    """How long numbers under a country code are, and what may stand before them; None where there is no such code."""
+    region = phonenumbers.region_code_for_country_code(int(code))
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region_or_calling_code(int(code), region)
+    if code.startswith("0") or metadata is None or metadata.general_desc is None:
+        return None
+    prefix = metadata.national_prefix_for_parsing
+    return frozenset(metadata.general_desc.possible_length), re.compile(prefix) if prefix else None
 
 
 @lru_cache(maxsize=65536)

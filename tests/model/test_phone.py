@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import random
+
+import phonenumbers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stagebridge import normalize
 from stagebridge.normalize import Invalid, phone
 
 
@@ -90,3 +94,64 @@ def test_a_canonical_number_is_its_own_canonical_number_in_every_region(country:
     except Invalid:
         return
     assert [phone(once, region) for region in (None, "DE", "US", "AU", "BR")] == [once] * 5
+
+
+# --- the short way and phonenumbers ---------------------------------------------------------------------------
+
+SEPARATORS = (*" -." * 12, "  ", " (", ") ", ")(", " - ", "/", "\u00a0", "x")
+
+
+def forms(count: int, seed: int) -> list[str]:
+    """International numbers as people type them, right and wrong, of every country code in turn."""
+    draw = random.Random(seed)
+    codes = sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE)
+    out = []
+    for i in range(count):
+        code = codes[i % len(codes)]
+        region = phonenumbers.region_code_for_country_code(code)
+        example = phonenumbers.example_number_for_type(region, draw.choice(list(range(5))))
+        digits = "".join(draw.choices("0123456789", k=draw.randint(3, 13)))
+        if example is not None and draw.random() < 0.8:
+            digits = phonenumbers.national_significant_number(example)
+            digits = digits[:-4] + "".join(draw.choices("0123456789", k=draw.choice([3, 4, 4, 4, 4, 5])))
+        lead = draw.choice([*[""] * 20, "0", "(0)", "(0) ", "1", "8", "00", str(code), "15", "9"])
+        rest, national = lead, digits
+        while national:
+            size = draw.randint(1, 5)
+            rest, national = rest + draw.choice(SEPARATORS) * draw.randint(0, 1) + national[:size], national[size:]
+        out.append(
+            draw.choice([*"+" * 20, "+ ", "(+", "++", "+(", "00"])
+            + str(code)
+            + draw.choice(["", " ", "-", ") "])
+            + rest
+        )
+    return out
+
+
+def differences(values: list[str]) -> list[tuple[str, str | None, str | None]]:
+    """Where the short way says something else than phonenumbers."""
+    return [
+        (v, short, full)
+        for v in values
+        if (short := normalize._written_out(v)) and short != (full := normalize._e164(v, None))
+    ]
+
+
+def test_the_short_way_says_what_phonenumbers_says() -> None:
+    values = forms(5_000, seed=1)
+    assert differences(values) == []
+    assert sum(normalize._written_out(v) is not None for v in values) > len(values) * 0.35  # it is taken, and often
+
+
+def test_the_proof_sees_a_short_way_that_is_too_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(normalize, "_written_out", lambda v: "+" + "".join(c for c in v if c.isdigit()))
+    assert len(differences(forms(200, seed=1))) > 10
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(2, 8))
+def test_the_short_way_says_what_phonenumbers_says_of_all_countries(seed: int) -> None:
+    assert len(phonenumbers.COUNTRY_CODE_TO_REGION_CODE) > 200
+    values = forms(100_000, seed)
+    assert differences(values) == []
+    assert sum(normalize._written_out(v) is not None for v in values) > 35_000
