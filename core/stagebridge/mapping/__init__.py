@@ -26,6 +26,7 @@ from stagebridge.mapping.account import Missing
 from stagebridge.mapping.build import Builder, lacks_of
 from stagebridge.mapping.codecs import Context
 from stagebridge.mapping.overlay import effective
+from stagebridge.mapping.remote import Ref
 from stagebridge.mapping.shape import Payload, Shape, View
 
 
@@ -118,6 +119,20 @@ class Mapping:
         compares images, never contacts."""
         return self._shape(object, None).image(_paths(contact))
 
+    def shape(self, object: str | None = None) -> Shape:
+        """One compiled object of the mapping."""
+        return self._shape(object, None)
+
+    def applied(
+        self, record: Map[str, Any] | None, payload: Map[str, Any], object: str | None = None
+    ) -> dict[str, Any]:
+        """What a record becomes when the platform takes the payload as it is meant; for laws and previews."""
+        return self._shape(object, record).applied(record, payload)
+
+    def places(self, object: str | None = None) -> tuple[Ref, ...]:
+        """Every place in a record that the mapping may write or reads a written value back from."""
+        return self._shape(object, None).places
+
     def readable(self, object: str | None = None) -> frozenset[str]:
         """The paths that a record of it can say."""
         return self._shape(object, None).readable
@@ -132,7 +147,7 @@ class Mapping:
 
     def remote_fields(self, object: str | None = None) -> tuple[str, ...]:
         """What to ask the platform for, in the mapping's own spelling (`properties.email`, `Account.Name`)."""
-        shape = self._shape(object, None)
+        shape = self._named(object)
         wanted = [shape.id.text]
         wanted += [r.text for f in shape.fields.values() for r in (*f.reads, *((f.target,) if f.target else ()))]
         wanted += shape.stage.references() if shape.stage is not None else []
@@ -177,16 +192,8 @@ class Mapping:
                 f"the mapping {self.platform} names fields of the account by label and was loaded without its facts",
                 hint="Load it with facts=connector.discover().facts.",
             )
-        if object is not None:
-            if object in self._shapes:
-                return self._shapes[object]
-            raise MappingError(
-                f"the mapping {self.platform} has no object '{object}'; it has {', '.join(self.objects)}"
-            )
-        if self._first is None:
-            raise MappingError(f"the mapping {self.platform} maps no contacts")
-        if record is None or self._first.fits(record):
-            return self._first
+        if object is not None or record is None or len(self._shapes) < 2:
+            return self._named(object)
         found = self.object_of(record)
         if found is None:
             raise MappingError(
@@ -194,6 +201,13 @@ class Mapping:
                 hint="Hand the record over as the platform sent it, or say which object it is.",
             )
         return self._shapes[found]
+
+    def _named(self, object: str | None) -> Shape:
+        found = self._first if object is None else self._shapes.get(object)
+        if found is None:
+            there = f"; it has {', '.join(self.objects)}" if self.objects else ""
+            raise MappingError(f"the mapping {self.platform} has no object '{object or 'contacts'}'{there}")
+        return found
 
 
 def _paths(contact: Contact | Map[str, Any]) -> Map[str, Any]:

@@ -98,6 +98,15 @@ class Shape:
         """Whether a record is of this shape, as it says itself."""
         return all(text_of(remote.read(record, ref)) in values for ref, values in self.when)
 
+    @property
+    def places(self) -> tuple[Ref, ...]:
+        """Every place that may be written, or where what was written is read."""
+        written = [f for f in self.fields.values() if f.target is not None]
+        refs = [r for f in written for r in (f.target, *f.reads) if r is not None]
+        if self.stage is not None:
+            refs += [self.stage.main, *((self.stage.lost,) if self.stage.lost is not None else ())]
+        return (*refs, *(ref for ref, _ in (*self.constants, *self.on_create)))
+
     # --- there -------------------------------------------------------------------------------------------------
 
     def read(self, record: Mapping[str, Any]) -> View:
