@@ -146,11 +146,11 @@ def _lost(before: Any, after: Any, mapped: list[tuple[str | Element, ...]], plac
     elif isinstance(before, list):
         rest = list(after) if isinstance(after, list) else []
         for element in before:
-            owners = [steps for steps in mapped if isinstance(steps[0], Element) and steps[0].fits(element)]
-            if owners:
-                kept = next((e for e in rest if isinstance(owners[0][0], Element) and owners[0][0].fits(e)), ABSENT)
-                if kept is not ABSENT and len([e for e in before if owners[0][0].fits(e)]) == 1:
-                    yield from _lost(element, kept, [steps[1:] for steps in owners], f"{place}().")
+            steps = [s[0] for s in mapped if isinstance(s[0], Element) and s[0].fits(element)]
+            if steps:
+                kept = [e for e in rest if steps[0].fits(e)]
+                if len(kept) == 1 and len([e for e in before if steps[0].fits(e)]) == 1:
+                    yield from _lost(element, kept[0], [s[1:] for s in mapped if s[0] in steps], f"{place}().")
             elif element in rest:
                 rest.remove(element)
             else:

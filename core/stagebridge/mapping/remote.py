@@ -127,10 +127,10 @@ def reader(ref: Ref) -> Callable[[Mapping[str, Any]], Any]:
     """`read` for one reference, compiled."""
     if ref.in_list or len(ref.steps) > 2:
         return lambda record: read(record, ref)
-    key = str(ref.steps[-1])
-    if len(ref.steps) == 1:
+    *way, key = (str(s) for s in ref.steps)
+    if not way:
         return lambda record: record.get(key, ABSENT)
-    outer = str(ref.steps[0])
+    outer = way[0]
 
     def two(record: Mapping[str, Any]) -> Any:
         box = record.get(outer, ABSENT)
@@ -193,10 +193,11 @@ def writer(ref: Ref, *, as_text: bool = False) -> Callable[[dict[str, Any], Mapp
     """`write` for one reference, compiled."""
     if ref.in_list or len(ref.steps) > 2:
         return lambda payload, base, value: write(payload, base, ref, value, as_text=as_text)
-    key, outer = str(ref.steps[-1]), str(ref.steps[0])
+    *way, key = (str(s) for s in ref.steps)
+    outer = way[0] if way else ""
 
     def plain(payload: dict[str, Any], base: Mapping[str, Any] | None, value: Any) -> None:
-        if len(ref.steps) == 1:
+        if not way:
             payload[key] = value
         elif outer in payload:
             payload[outer][key] = value

@@ -86,7 +86,7 @@ class Shape:
         boxes: dict[str | None, list[tuple[str, str, Callable[[Any], Any]]]] = {}
         others = []
         for path, one in self.fields.items():
-            keys = one.reads[0].keys if len(one.reads) == 1 and type(one) is Field else ()
+            keys = list(one.reads[0].keys) if len(one.reads) == 1 and type(one) is Field else []
             if len(keys) in (1, 2) and not one.reads[0].in_list:
                 boxes.setdefault(keys[0] if len(keys) == 2 else None, []).append((path, keys[-1], one.reading()))
             elif one.reads:
