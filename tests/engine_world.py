@@ -20,6 +20,7 @@ from stagebridge.ledger.store import Ledger
 from stagebridge.sandbox import Sandbox
 from stagebridge.sync.engine import Engine, RoundReport
 from stagebridge.sync.setup import open_side, open_sides
+from stagebridge.sync.side import Side
 
 SECRETS = {"TOKEN": "pat-test", "SECRET": "sandbox-secret"}
 OPEN_GUARDS = {"max_creates": "off", "max_changes": "off", "max_stage_moves": "off"}
@@ -33,6 +34,9 @@ class World:
     contacts: dict[str, Any] = field(default_factory=dict)
     extra: dict[str, dict[str, Any]] = field(default_factory=dict)
     provisioned: bool = False
+    keep_open: bool = False
+    """Learn the accounts once, not anew for every round: for tests of many rounds."""
+    _sides: list[Side] = field(default_factory=list)
 
     # --- configuration -----------------------------------------------------------------------------------------
 
@@ -67,10 +71,11 @@ class World:
                 if side.connector.capabilities.provision == "api":
                     side.connector.provision(side.mapping.missing(), dry_run=False)
             self.provisioned = True
-        sides, failures = open_sides(config, self.clock)
-        if failures:
-            raise next(iter(failures.values()))
-        return Engine(config.contacts, Ledger.open(config.ledger), sides, config.lifecycle, self.clock, flight=1)
+        if not (self.keep_open and self._sides):
+            self._sides, failures = open_sides(config, self.clock)
+            if failures:
+                raise next(iter(failures.values()))
+        return Engine(config.contacts, Ledger.open(config.ledger), self._sides, config.lifecycle, self.clock, flight=1)
 
     # --- rounds ------------------------------------------------------------------------------------------------
 

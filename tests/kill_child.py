@@ -1,6 +1,6 @@
 """A process that syncs and is killed at a given step: `python kill_child.py CONFIG SANDBOX`, then one order a line on
-standard input, `step N` (SIGKILL at the Nth commit or send), or `after SECONDS`. It forks for every order, so that the
-imports are paid once, and answers with the child's exit status and the number of steps that it took."""
+standard input, `step N` (SIGKILL at the Nth commit or send), or `after SECONDS`. It forks for every order, so that imports
+and a look at the accounts are paid once, and answers with the child's exit status and the number of steps that it took."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ import requests
 from sqlalchemy import event
 from sqlalchemy.engine import Engine as SqlEngine
 
-from stagebridge.config import load_config
+from stagebridge.config import Config, load_config
 from stagebridge.http import Client
 from stagebridge.ledger.store import Ledger
 from stagebridge.sync.engine import Engine
 from stagebridge.sync.setup import open_sides
+from stagebridge.sync.side import Side
 
 
 class SandboxClock:
@@ -28,9 +29,11 @@ class SandboxClock:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.offset = datetime.fromisoformat(
-            requests.get(f"{url}/_sandbox/state", timeout=5).json()["now"]
-        ) - datetime.now(UTC)
+        self.read()
+
+    def read(self) -> None:
+        now = requests.post(f"{self.url}/_sandbox/clock", json={"advance": 0}, timeout=5).json()["now"]
+        self.offset = datetime.fromisoformat(now) - datetime.now(UTC)
 
     def now(self) -> datetime:
         return datetime.now(UTC) + self.offset
@@ -51,10 +54,10 @@ class Steps:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def sync(config_path: str, url: str, steps: Steps) -> None:
-    clock = SandboxClock(url)
-    config = load_config(Path(config_path), {"TOKEN": "pat-test", "SECRET": "sandbox-secret"})
-    sides, _ = open_sides(config, clock)
+def sync(config: Config, clock: SandboxClock, sides: list[Side], steps: Steps) -> None:
+    clock.read()
+    for side in sides:
+        side.connector.close()  # this process has connections of its own
     engine = Engine(config.contacts, Ledger.open(config.ledger), sides, config.lifecycle, clock, flight=1)
     event.listen(SqlEngine, "commit", steps)
     send = Client._send
@@ -69,24 +72,29 @@ def sync(config_path: str, url: str, steps: Steps) -> None:
     engine.sync()
 
 
-def child(order: str, config_path: str, url: str, pipe: int) -> None:
+def child(order: str, config: Config, clock: SandboxClock, sides: list[Side], pipe: int) -> None:
     kind, _, number = order.partition(" ")
     steps = Steps(int(number) if kind == "step" else 10**9)
     if kind == "after":
         threading.Timer(float(number), lambda: os.kill(os.getpid(), signal.SIGKILL)).start()
-    sync(config_path, url, steps)
+    sync(config, clock, sides, steps)
     os.write(pipe, str(steps.taken).encode())
     os._exit(0)
 
 
 def main() -> None:
     config_path, url = sys.argv[1:]
+    sides: list[Side] = []
     for line in sys.stdin:
+        if not sides:
+            config = load_config(Path(config_path), {"TOKEN": "pat-test", "SECRET": "sandbox-secret"})
+            clock = SandboxClock(url)
+            sides, _ = open_sides(config, clock)
         reader, writer = os.pipe()
         pid = os.fork()
         if pid == 0:
             try:
-                child(line.strip(), config_path, url, writer)
+                child(line.strip(), config, clock, sides, writer)
             finally:
                 os._exit(1)
         os.close(writer)

@@ -22,7 +22,12 @@ def prepare(w: World) -> None:
         box.reset()
     for file in w.folder.glob("stagebridge.db*"):
         file.unlink()
-    w.provisioned = False
+    w.provisioned = w.keep_open = True
+    own = [
+        {"name": "stagebridge_id", "label": "stagebridge id", "unique": True},
+        {"name": "lost_reason", "label": "Lost reason"},
+    ]
+    w.boxes["crm"].seed({"properties": own})
     w.boxes["crm"].seed(
         [
             {
