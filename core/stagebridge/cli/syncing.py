@@ -131,14 +131,18 @@ def _match(report: RoundReport) -> dict[str, dict[str, int]]:
 
 def show_match(report: RoundReport) -> None:
     """The match report: who was recognised by which key."""
-    words = {"external_id": "by our key", "email": "by e-mail", "phone": "by phone", "none": "new here",
-             "duplicate": "a second record of somebody", "ambiguous": "several candidates"}  # fmt: skip
-    rows = [
-        {"connection": n, "records": p.records, "seen_for_the_first_time": ", ".join(f"{c} {words.get(k, k)}" for k, c in sorted(p.matched.items())) or "nobody",
-         "unreadable_values": ", ".join(f"{path} {c}×" for path, c in sorted(p.problems.items()))}
-        for n, p in report.pulled.items()
-    ]  # fmt: skip
-    table(rows, ("connection", "records", "seen_for_the_first_time", "unreadable_values"), "nothing was read")
+    words = {
+        "external_id": "by our key", "email": "by e-mail", "phone": "by phone", "none": "known nowhere else yet",
+        "duplicate": "a second record of somebody", "ambiguous": "several candidates",
+    }  # fmt: skip
+    rows = []
+    for name, pulled in report.pulled.items():
+        how = ", ".join(f"{count} {words.get(kind, kind)}" for kind, count in sorted(pulled.matched.items()))
+        problems = ", ".join(f"{path} {count}" for path, count in sorted(pulled.problems.items()))
+        rows.append(
+            {"connection": name, "new_records": pulled.matched.total(), "matched": how, "unreadable_values": problems}
+        )
+    table(rows, ("connection", "new_records", "matched", "unreadable_values"), "nothing was read")
 
 
 def show_plan(made: Plan) -> None:
