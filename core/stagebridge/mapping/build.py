@@ -391,7 +391,8 @@ class Builder:
                 return None
 
         values = tables.build(
-            table.get("values"), table.get("silent"), table=table, names=names, own=self._own, resolve=resolve,
+            table.get("values"), table.get("silent"), table=table, names=names,
+            own=self._own if path == "stage" else _always, resolve=resolve,
             problem=problem, prefix=str(table.get("prefix", "")), skip=skip,
         )  # fmt: skip
         for ours in names or ():
@@ -470,6 +471,12 @@ class Builder:
 def lacks_of(builder: Builder) -> list[Lack]:
     """Everything that the account lacks, object by object."""
     return [lack for account in builder.accounts.values() for lack in account.lacks.values()]
+
+
+def _always(table: Table, key: str) -> bool:
+    """Only lifecycles differ: a value that no consent and no gender has is wrong in any file."""
+    del table, key
+    return True
 
 
 def _no_path(path: str) -> str:

@@ -243,7 +243,7 @@ class Shape:
         for ref, value in self.on_create:
             if ref.in_list:
                 for element in remote.touched(payload, base, ref):
-                    if isinstance(element, New) and remote.read(element, _inner(ref)) is None:
+                    if isinstance(element, New) and remote.read(element, _inner(ref)) in (ABSENT, None):
                         self._inside(element, ref, value)
             elif base is None and remote.read(payload, ref) in (ABSENT, None):
                 remote.write(payload, base, ref, value)

@@ -1,0 +1,26 @@
+"""The language can say what 15 platforms need: the design's drafts load, and obey the laws in an account that has
+everything they name."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from stagebridge.mapping import laws, load_mapping, samples
+
+ROOT = Path(__file__).parents[2]
+SPECS = Path(os.environ.get("STAGEBRIDGE_SPECS", ROOT.parent / "shared" / "specs"))
+DRAFTS = sorted((SPECS.parent / "design" / "mapping_drafts").glob("*.yaml"))
+
+
+@pytest.mark.skipif(not DRAFTS, reason="the design's mapping drafts are not beside this checkout")
+@pytest.mark.parametrize("draft", DRAFTS, ids=lambda p: p.stem)
+def test_a_draft_loads_and_obeys_the_laws(draft: Path) -> None:
+    lifecycle = "messaging" if draft.stem == "respondio" else "default"
+    offline = load_mapping(draft, lifecycle=lifecycle, offline=True)
+    if not offline.objects:
+        return  # events only
+    m = load_mapping(draft, lifecycle=lifecycle, facts=samples.invented_facts(offline), default_region="DE")
+    assert laws.check_laws(m, rounds=25) == []
