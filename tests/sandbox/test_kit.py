@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -26,7 +26,7 @@ class Notes(Platform):
     """Keeps what is posted to /notes."""
 
     name = "notes"
-    switches: ClassVar[dict[str, Switch]] = {
+    switches: ClassVar[Mapping[str, Switch]] = {
         "skew": Switch(0.0, "clock"), "loud": Switch(False, "upper case"), "limit": Switch(3, "notes"),
         "title": Switch("Notes", "a word"), "tags": Switch([], "a list"), "free": Switch(None, "anything"),
     }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any, ClassVar
 
@@ -30,7 +31,7 @@ class HubSpotSandbox(Platform):
     """
 
     name: ClassVar[str] = "hubspot"
-    switches: ClassVar[dict[str, Switch]] = {
+    switches: ClassVar[Mapping[str, Switch]] = {
         "stages": Switch(None, "the account's lifecycle stages in order: [[internal name, label], …]"),
         "default_stage": Switch("lead", "what a contact created by API without a stage gets; empty for none"),
         "index_lag": Switch(5.0, "seconds until search shows a change ('a few moments')"),
