@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine_world import world
-from stagebridge.errors import Busy, GuardTripped, TryLater
+from stagebridge.errors import Busy, ConfigError, GuardTripped, TryLater
 from stagebridge.ledger.store import Ledger
 
 
@@ -106,3 +106,11 @@ def test_create_false_and_create_as_lead_and_mode_read_are_obeyed(tmp_path: Path
         w.edit_hubspot("crm", "b@example.com", jobtitle="Boss")
         w.settle()
         assert "Title" not in w.in_salesforce("sales", "Lead")["b@example.com"]
+
+
+def test_creating_as_an_object_that_is_not_there_is_refused_by_its_name(tmp_path: Path) -> None:
+    with world(tmp_path, crm="hubspot", sales="salesforce") as w:
+        w.contacts = {"create": {"sales": "leed"}}
+        w.boxes["crm"].seed(crowd(1))
+        with pytest.raises(ConfigError, match=r"contacts.create.sales: there is no object 'leed' there"):
+            w.sync()

@@ -12,6 +12,8 @@ from typing import Any
 
 from stagebridge.config import ContactsConfig
 from stagebridge.contact import METADATA, same
+from stagebridge.document import nearest
+from stagebridge.errors import ConfigError
 from stagebridge.ledger.book import Book
 from stagebridge.ledger.rows import ContactRow, LinkRow
 from stagebridge.lifecycle import Lifecycle
@@ -130,7 +132,13 @@ class Debts:
     def create_object(self, side: Side) -> str:
         wanted = self.config.create.get(side.name, True)
         if isinstance(wanted, str):
-            return next((o for o in side.objects if o.lower() == wanted.lower()), side.mapping.create_object)
+            named = next((o for o in side.objects if o.lower() == wanted.lower()), None)
+            if named is None:
+                raise ConfigError(
+                    f"contacts.create.{side.name}: there is no object '{wanted}' there{nearest(wanted, side.objects)}",
+                    hint=f"Write true, false, or one of {', '.join(side.objects)}.",
+                )
+            return named
         return side.mapping.create_object
 
     def may_create(self, book: Book, side: Side, contact: ContactRow) -> bool:

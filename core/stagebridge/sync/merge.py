@@ -214,7 +214,9 @@ class Merger:
         if flips[0] <= self.config.max_flips:
             return False
         link.seen[path] = link.sent[path] = value
-        self.debts.block(link, path, "flapping", image.get(path), message=f"went back {flips[0]} times after our writes")
+        self.debts.block(
+            link, path, "flapping", image.get(path), message=f"went back {flips[0]} times after our writes"
+        )
         book.open_conflict("flapping", contact, link, path, times=flips[0])
         book.changed(contact, link, path, contact.values.get(path), value, "overruled", "flapping")
         return True
