@@ -150,3 +150,14 @@ def test_an_overlay_may_have_the_name_of_what_it_extends(tmp_path: Any) -> None:
     (tmp_path / "hubspot.yaml").write_text("extends: hubspot\ncontact: {fields: {source: ~}}\n")
     m = load_mapping(tmp_path / "hubspot.yaml", facts=facts("hubspot"))
     assert "source" not in m.readable()
+
+
+def test_every_entry_of_the_effective_mapping_says_where_it_comes_from(tmp_path: Any) -> None:
+    overlay = tmp_path / "acme.yaml"
+    overlay.write_text("extends: hubspot\ncontact:\n  fields:\n    phone: {max: 20}\n    job_title: properties.role\n")
+    m = load_mapping(overlay, offline=True)
+    lines = [str(entry) for entry in m.describe()]
+    assert "    job_title: properties.role    # acme.yaml:5" in lines
+    assert "      field: properties.phone    # hubspot.yaml:11" in lines
+    assert "      max: 20    # acme.yaml:4" in lines
+    assert "    email: properties.email    # hubspot.yaml:9" in lines

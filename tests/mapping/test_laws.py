@@ -99,7 +99,7 @@ def test_an_image_that_forgets_what_the_platform_loses_breaks_put_get(monkeypatc
 
 
 def test_writing_over_what_nobody_could_read_breaks_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    write: Any = Shape._write
+    write = Shape._write
 
     def careless(self: Shape, payload: Any, path: Any, one: Any, value: Any, base: Any, view: Any, forced: Any) -> None:
         del forced

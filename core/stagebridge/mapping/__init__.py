@@ -25,6 +25,7 @@ from stagebridge.lifecycle import Lifecycle, load_lifecycle
 from stagebridge.mapping.account import Missing
 from stagebridge.mapping.build import Builder, lacks_of
 from stagebridge.mapping.codecs import Context
+from stagebridge.mapping.describe import Entry, entries
 from stagebridge.mapping.overlay import effective
 from stagebridge.mapping.remote import Ref
 from stagebridge.mapping.shape import Payload, Shape, View
@@ -174,6 +175,10 @@ class Mapping:
         return next(
             (p for t, p in targets.items() if t.rpartition(".")[2] == field or t.partition("(")[0] == field), None
         )
+
+    def describe(self) -> list[Entry]:
+        """The effective mapping, each entry with the file and line that it comes from."""
+        return list(entries(self.document))
 
     def missing(self, facts: Map[str, Any] | None = None) -> list[Missing]:
         """What the account lacks and `provision` can create; options of one field are put together."""

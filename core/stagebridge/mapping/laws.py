@@ -15,12 +15,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from collections.abc import Mapping as Map
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 from typing import Any
 
-from stagebridge.mapping import Mapping
+from stagebridge.lifecycle import Lifecycle
+from stagebridge.mapping import Mapping, load_mapping
 from stagebridge.mapping.remote import ABSENT, Element
-from stagebridge.mapping.samples import a_contact, a_record
+from stagebridge.mapping.samples import a_contact, a_record, invented_facts
 from stagebridge.values import same
 
 Record = Map[str, Any]
@@ -131,6 +133,18 @@ def check_laws(m: Mapping, *, rounds: int = 200, seed: int = 0) -> list[Broken]:
     return list(found.values())
 
 
+def check_source(
+    source: str | Path | dict[str, Any], lifecycle: str | Path | Lifecycle = "default", *, rounds: int = 200
+) -> list[Broken]:
+    """Load a mapping and try its laws in an invented account that has everything it names; no account is asked. Raises
+    `MappingError` for a mapping that does not load."""
+    offline = load_mapping(source, lifecycle=lifecycle, offline=True)
+    if not offline.objects:
+        return []
+    m = load_mapping(source, lifecycle=lifecycle, facts=invented_facts(offline), lenient=True, default_region="DE")
+    return check_laws(m, rounds=rounds)
+
+
 def _lost(before: Any, after: Any, mapped: list[tuple[str | Element, ...]], place: str = "") -> Iterator[str]:
     """What is not mapped and did not stay: keys, and elements of lists."""
     if any(not steps for steps in mapped):
@@ -157,4 +171,15 @@ def _lost(before: Any, after: Any, mapped: list[tuple[str | Element, ...]], plac
                 yield f"{place}()"
 
 
-__all__ = ["Broken", "all_laws", "check_laws", "frame", "get_put", "held", "put_get", "put_put", "quiet"]
+__all__ = [
+    "Broken",
+    "all_laws",
+    "check_laws",
+    "check_source",
+    "frame",
+    "get_put",
+    "held",
+    "put_get",
+    "put_put",
+    "quiet",
+]
