@@ -265,8 +265,9 @@ def test_a_person_can_be_an_instant_faster(box: Sandbox, http: Http) -> None:
     ]  # fmt: skip
 
 
-def test_a_writes_answer_may_carry_only_what_was_written_and_computed() -> None:
+def test_an_updates_answer_may_carry_only_what_was_written_and_computed() -> None:
     with Sandbox("hubspot", switches={"write_answers": "written"}) as box, Http(box) as http:
+        assert http.create(email="new@example.com")["properties"]["lifecyclestage"] == "lead"  # as recorded
         [id_] = box.seed([{"email": "a@example.com", "city": "Wien", "lifecyclestage": "customer"}])["ids"]
         answer = http.send("PATCH", f"{CONTACTS}/{id_}", {"properties": {"city": "Graz"}}).json()["properties"]
         assert (answer["city"], answer["email"], "lifecyclestage" in answer) == ("Graz", "a@example.com", False)

@@ -109,7 +109,7 @@ def _write(account: Account, call: Call, verb: str, inputs: list[Any]) -> Answer
         else:
             account.person_first(call, found)
             account.store.update(found, props, account.now)
-        record = account.written(found, props)
+        record = account.written(found, found.props if new else props)
         if verb == "upsert":
             record["new"] = new
         if trace:

@@ -117,7 +117,8 @@ def create(account: Account, call: Call) -> Answer:
     if (other := account.store.clash(props, None)) is not None:
         return account.error(409, "CONFLICT", exists(account, other))
     call.records = 1
-    return Answer(201, account.written(account.store.create(props, account.now), props))
+    made = account.store.create(props, account.now)
+    return Answer(201, account.written(made, made.props))
 
 
 def change(account: Account, call: Call, id_: str) -> Answer:

@@ -51,7 +51,7 @@ class HubSpotSandbox(Platform):
         "merge_keeps_id": Switch(False, "beta: a merge keeps the primary record's id"),
         "conflict_names_id": Switch(True, "a 409 names the existing record (an issue says so; a recorded one did not)"),
         "partial_email_upsert": Switch(True, "upserts by e-mail fail row by row (a probe says so; the docs say as a whole)"),
-        "write_answers": Switch("all", "what a write's answer carries (not documented): 'all' values, or 'written' ones and "
+        "write_answers": Switch("all", "what an update's answer carries (not documented): 'all' values, or 'written' ones and "
                                        "those that are computed"),
         "required_properties": Switch([], "properties that an administrator requires for creating; /2026-09/ alone insists"),
         "resubscribe": Switch(True, "whether a subscription can be granted again after an opt-out (v4 and later)"),
