@@ -21,11 +21,13 @@ import orjson
 from stagebridge.contact import Contact
 from stagebridge.document import Table
 from stagebridge.errors import MappingError
+from stagebridge.event import ConversionEvent
 from stagebridge.lifecycle import Lifecycle, load_lifecycle
 from stagebridge.mapping.account import Missing
 from stagebridge.mapping.build import Builder, lacks_of
 from stagebridge.mapping.codecs import Context
 from stagebridge.mapping.describe import Entry, entries
+from stagebridge.mapping.events import EventBuilder, EventShape, event_paths
 from stagebridge.mapping.overlay import effective
 from stagebridge.mapping.remote import Ref
 from stagebridge.mapping.shape import Payload, Shape, View
@@ -56,18 +58,21 @@ def load_mapping(
         document, load_lifecycle(lifecycle), Context(default_region, timezone, facts), dict(settings or {})
     )
     shapes = builder.shapes()
+    events = EventBuilder(builder).shapes()
     problems = [*builder.problems, *(str(lack) for lack in lacks_of(builder) if lack.named and not lenient)]
     if problems:
         raise MappingError("\n".join(dict.fromkeys(problems)), hint="Mend the mapping, or provision the account.")
     needs_facts = any(account.needs_facts for account in builder.accounts.values())
-    return Mapping(document, builder, shapes, runnable=facts is not None or not needs_facts)
+    return Mapping(document, builder, shapes, events, runnable=facts is not None or not needs_facts)
 
 
 class Mapping:
     """A compiled mapping. `objects` are the shapes that hold a person there, the one that is written first; `hash`
     changes with the effective document, the lifecycle, the settings and the facts that it was resolved against."""
 
-    def __init__(self, document: Table, builder: Builder, shapes: list[Shape], *, runnable: bool) -> None:
+    def __init__(
+        self, document: Table, builder: Builder, shapes: list[Shape], events: list[EventShape], *, runnable: bool
+    ) -> None:
         self.document = document
         self.platform: str = str(document.get("platform", ""))
         self.lifecycle = builder.lifecycle
@@ -82,6 +87,7 @@ class Mapping:
         self._shapes = {s.name: s for s in shapes}
         self._first = shapes[0] if shapes else None
         self._runnable = runnable
+        self._events = events
         self.hash = _hash(document, builder)
 
     def __repr__(self) -> str:
@@ -123,6 +129,23 @@ class Mapping:
     def shape(self, object: str | None = None) -> Shape:
         """One compiled object of the mapping."""
         return self._shape(object, None)
+
+    def write_event(self, event: ConversionEvent) -> Payload:
+        """An event as the platform takes it; `variant` groups a batch. Empty if the platform does not take it:
+        `problems` says why, under `name` (it is dropped) or `require` (it lacks something)."""
+        values = event_paths(event)
+        for shape in self._events:
+            if shape.fits(values):
+                return shape.write(values)
+        payload = Payload("")
+        payload.problems["channel"] = f"{self.platform} takes no events of the channel {event.channel}"
+        return payload
+
+    def read_event(self, raw: Map[str, Any]) -> tuple[View, list[ConversionEvent]]:
+        """The contact and the events that a document of the platform tells of. What is wrong with an event is among the
+        contact's `problems`, as `event.<path>`."""
+        view = self.read(raw) if self.objects else View("")
+        return view, [event for shape in self._events[:1] for event in shape.read(raw, view)]
 
     def applied(
         self, record: Map[str, Any] | None, payload: Map[str, Any], object: str | None = None

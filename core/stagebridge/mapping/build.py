@@ -139,15 +139,15 @@ class Builder:
                 self._say(send, key, f"contact.send.{key}", f"'{how}' is neither parts nor whole")
         return send
 
-    def _constants(self, contact: Table, key: str) -> tuple[tuple[Ref, Any], ...]:
+    def _constants(self, contact: Table, key: str, section: str = "contact") -> tuple[tuple[Ref, Any], ...]:
         out = []
-        table = self._table(contact, key, "contact")
+        table = self._table(contact, key, section)
         for name, value in table.items():
-            ref = self._ref(table, name, f"contact.{key}.{name}", name)
+            ref = self._ref(table, name, f"{section}.{key}.{name}", name)
             if ref is None or self.account.unset(value):
                 continue
             if not isinstance(value, str):
-                self._say(table, name, f"contact.{key}.{name}", "a constant is expected")
+                self._say(table, name, f"{section}.{key}.{name}", "a constant is expected")
                 continue
             native = {"true": True, "false": False}.get(value) if not self.as_text else None
             out.append((ref, self.account.filled(value) if native is None else native))

@@ -118,7 +118,8 @@ class Field:
     def scalar(self, value: Any) -> Any:
         """The wire value of one canonical value. Raises `Invalid`."""
         if self.table is not None:
-            return self._theirs(self.table.theirs(value))
+            theirs = self.table.theirs(value)
+            return self._theirs(theirs) if self.chain is None else on_the_wire(self.chain(theirs), self.as_text)
         out = self.codec.write(value) if self.chain is None else self.chain(value)
         if self.longest is not None and isinstance(out, str) and len(out) > self.longest:
             raise Invalid(f"longer than the {self.longest} characters that this field takes")
