@@ -32,7 +32,9 @@ def hubspot(**changes: Any) -> Mapping:
     return load_mapping("hubspot", facts=facts("hubspot", **changes))
 
 
-@pytest.mark.parametrize("name", ["hubspot", "hubspot_subscription", "salesforce", "salesforce_status"])
+@pytest.mark.parametrize(
+    "name", ["hubspot", "hubspot_subscription", "salesforce", "salesforce_status", "salesforce_no_key"]
+)
 def test_every_path_is_mapped_or_unsupported_with_a_reason(name: str) -> None:
     m = load_mapping(name, facts=facts(name), settings=SETTINGS)
     for object in m.objects:

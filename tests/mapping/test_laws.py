@@ -39,7 +39,12 @@ def mapping(name: str, lifecycle: str) -> Mapping:
     return load_mapping(source, facts=facts, **arguments)
 
 
-SHIPPED = [("hubspot", "default"), ("hubspot_subscription", "default"), ("salesforce_status", "default")]
+SHIPPED = [
+    ("hubspot", "default"),
+    ("hubspot_subscription", "default"),
+    ("salesforce_status", "default"),
+    ("salesforce_no_key", "default"),
+]
 CASES = [
     *SHIPPED,
     *(("hubspot", lifecycle) for lifecycle in STAGES),
@@ -84,7 +89,9 @@ def test_at_least_three_in_ten_of_the_drawn_values_are_not_canonical() -> None:
     assert (drawn[1] - drawn[0]) / drawn[1] >= 0.3
 
 
-@pytest.mark.parametrize("name", ["hubspot", "hubspot_subscription", "salesforce", "salesforce_status"])
+@pytest.mark.parametrize(
+    "name", ["hubspot", "hubspot_subscription", "salesforce", "salesforce_status", "salesforce_no_key"]
+)
 def test_made_up_records_find_no_broken_law(name: str) -> None:
     assert laws.check_laws(mapping(name, "default"), rounds=60) == []
 

@@ -268,7 +268,8 @@ class EventBuilder:
         if one is None:
             return None
         parts = []
-        for part, inner in each.items() if each is not None else ():
+        each = each if isinstance(each, Table) else Table(table.file, table.line)
+        for part, inner in each.items():
             if part not in ITEM:
                 self.b._say(each, part, f"{where}.each.{part}", f"an item has no {part}{nearest(part, ITEM)}")
                 continue
