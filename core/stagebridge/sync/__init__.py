@@ -1,1 +1,1 @@
-""" """
+"""The engine: pull, identify, merge, plan, push."""

@@ -16,8 +16,10 @@ from stagebridge.ledger.book import Book
 from stagebridge.ledger.rows import ContactRow, LinkRow
 from stagebridge.sync.engine import Engine
 from stagebridge.sync.intake import hash_email
+from stagebridge.sync.joining import join
 from stagebridge.sync.push import PushReport
 from stagebridge.sync.side import KEY, Side, ms
+from stagebridge.sync.stages import refold
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class Decisions:
             contact, stage=stage, at=at, connection="", verdict="accepted", reason=reason, baseline=False, deliberate=True,
             event_id=f"by-hand:{contact.key}:{at}",
         )  # fmt: skip
-        self.engine.merger.refold(book, contact)
+        refold(book, contact, self.engine.lifecycle)
         book.changed(contact, None, "stage", before, stage, "accepted", f"by hand: {reason}")
         for link in book.links_of(contact):
             if link.blocked.pop("stage", None) is not None:
@@ -142,7 +144,7 @@ class Decisions:
                     book.move_link(held, contact)
                     book.touched.update((other.id, contact.id))
                 else:
-                    self.engine.merger.join(book, contact, other, "linked by hand")
+                    join(book, self.engine.lifecycle, contact, other, "linked by hand")
             held.state, held.dirty, held.fingerprint = "live", True, ""
             book.touched.add(contact.id)
             self.engine.intake.count_debts(book)

@@ -95,7 +95,7 @@ class Engine:
         self.merger = Merger(self.debts, config, lifecycle)
         self.intake = Intake(self.debts, self.merger, Identifier(config), config)
         self.puller = Puller(self.desk, self.intake)
-        self.settler = Settler(self.desk, self.debts, self.intake, self.merger, self.puller)
+        self.settler = Settler(self.desk, self.debts, self.intake, self.puller)
         self.planner = Planner(self.desk, self.debts, config)
         self.flight = flight
 

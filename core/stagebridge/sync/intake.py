@@ -22,6 +22,7 @@ from stagebridge.ledger.rows import LinkRow
 from stagebridge.mapping import View
 from stagebridge.sync.debts import Debts
 from stagebridge.sync.identify import Contested, Identifier, emails_of
+from stagebridge.sync.joining import join, one_live_link
 from stagebridge.sync.merge import Merger
 from stagebridge.sync.side import Side, ms
 
@@ -175,10 +176,10 @@ class Intake:
             if object == record.object:
                 survivor.seen, survivor.sent = dict(link.seen), dict(link.sent)
                 survivor.mapping, survivor.saw_row = link.mapping, link.saw_row
-            self.merger.one_live_link(book, contact, keep=survivor)
+            one_live_link(book, contact, keep=survivor)
         elif book.contacts[survivor.contact_id] is not contact:
             book.load_outbox([survivor.contact_id, contact.id])
-            self.merger.join(book, book.contacts[survivor.contact_id], contact, "merged there")
+            join(book, self.debts.lifecycle, book.contacts[survivor.contact_id], contact, "merged there")
         mark_hint(book, side, object, remote_id)
 
     def _revived(self, book: Book, side: Side, link: LinkRow) -> None:

@@ -22,9 +22,9 @@ from stagebridge.mapping import View
 from stagebridge.sync.debts import Debts, digest_all
 from stagebridge.sync.desk import Desk
 from stagebridge.sync.intake import Intake, mark_hint
-from stagebridge.sync.merge import SETS, Merger
 from stagebridge.sync.pull import Puller, PullReport, as_asked
-from stagebridge.sync.side import Side
+from stagebridge.sync.side import SETS, Side
+from stagebridge.sync.stages import remember_loss
 
 if TYPE_CHECKING:
     from stagebridge.sync.push import PushReport
@@ -47,11 +47,10 @@ class Sent:
 
 
 class Settler:
-    def __init__(self, desk: Desk, debts: Debts, intake: Intake, merger: Merger, puller: Puller) -> None:
+    def __init__(self, desk: Desk, debts: Debts, intake: Intake, puller: Puller) -> None:
         self.desk = desk
         self.debts = debts
         self.intake = intake
-        self.merger = merger
         self.puller = puller
 
     def patience(self, side: Side) -> int:
@@ -170,7 +169,7 @@ class Settler:
                 self._remember_flip(book, link, path, before)
             link.blocked.pop(path, None)
         if not is_blank(intent.get("stage")):
-            self.merger._saw(link, contact)
+            remember_loss(link, contact, self.debts.lifecycle)
         link.mapping = side.mapping.hash
         link.version, link.fingerprint, link.dirty = book.version, "", True
 

@@ -13,6 +13,9 @@ from stagebridge.connector import Connector
 from stagebridge.contact import METADATA, encode
 from stagebridge.mapping import Mapping
 
+SETS = frozenset({"emails", "phones", "tags"})
+"""Paths whose every element is merged by itself."""
+
 KEY = "external_id"
 """The path of our own key: written to every record that can hold it, never merged from one."""
 

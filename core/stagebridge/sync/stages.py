@@ -11,8 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from stagebridge.ledger.rows import HistoryRow
+from stagebridge.ledger.book import Book
+from stagebridge.ledger.rows import ContactRow, HistoryRow, LinkRow
 from stagebridge.lifecycle import Lifecycle
+from stagebridge.sync.side import from_ms
 
 VOID = ("held", "passed")
 """Verdicts of rows that are kept for the record and take no part: waiting for a person, or only passed through."""
@@ -47,6 +49,26 @@ def fold(rows: Iterable[HistoryRow], lifecycle: Lifecycle) -> Standing:
         if row.stage != now.stage:
             now = Standing(row.stage, row.at, row.id)
     return now
+
+
+def refold(book: Book, contact: ContactRow, lifecycle: Lifecycle) -> None:
+    """Fold the contact's history anew and put it where it stands."""
+    standing = fold(book.history_of(contact), lifecycle)
+    if standing.stage is None:
+        return
+    left_lost = lifecycle.is_lost(contact.stage or "") and not lifecycle.is_lost(standing.stage)
+    contact.values["stage"] = standing.stage
+    contact.values["stage_at"] = from_ms(standing.at)
+    contact.stage_row = standing.row
+    if left_lost and contact.values.get("lost_reason") is not None:
+        contact.values["lost_reason"] = None
+    contact.dirty = True
+
+
+def remember_loss(link: LinkRow, contact: ContactRow, lifecycle: Lifecycle) -> None:
+    """This record has seen the loss that stands now: whoever moves it on from there reactivates the contact."""
+    if contact.stage is not None and lifecycle.is_lost(contact.stage):
+        link.saw_row = contact.stage_row
 
 
 def _why(row: HistoryRow, now: Standing, height: int, lifecycle: Lifecycle) -> str:
