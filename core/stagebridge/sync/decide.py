@@ -181,7 +181,7 @@ class Decisions:
         with self.engine.ledger.lock():
             for side in self.engine.sides:  # an unanswered create may still be his
                 if side.writes:
-                    self.engine.settler.resolve_unknown(side, PushReport())
+                    self.engine.unanswered.resolve(side, PushReport())
             with self.engine.ledger.begin() as tx:
                 book = Book(tx, now=self.engine.desk.now, version=self.engine.desk.version)
                 contact = self.find(book, who)

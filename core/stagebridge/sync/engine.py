@@ -26,12 +26,14 @@ from stagebridge.sync.debts import Debts
 from stagebridge.sync.desk import Desk, Progress
 from stagebridge.sync.identify import Identifier
 from stagebridge.sync.intake import Intake
+from stagebridge.sync.landing import Landing
 from stagebridge.sync.merge import Merger
 from stagebridge.sync.plan import Plan, Planner, plain
 from stagebridge.sync.pull import Puller, PullReport
 from stagebridge.sync.push import Pusher, PushReport
 from stagebridge.sync.settle import Settler
 from stagebridge.sync.side import Side
+from stagebridge.sync.unanswered import Unanswered
 
 PATIENCE = 150.0
 """Seconds that one run waits for what will be possible soon: a search index that lags, an unanswered write."""
@@ -95,7 +97,9 @@ class Engine:
         self.merger = Merger(self.debts, config, lifecycle)
         self.intake = Intake(self.debts, self.merger, Identifier(config), config)
         self.puller = Puller(self.desk, self.intake)
-        self.settler = Settler(self.desk, self.debts, self.intake, self.puller)
+        landing = Landing(self.intake)
+        self.settler = Settler(self.desk, self.debts, self.intake, landing)
+        self.unanswered = Unanswered(self.desk, self.puller, landing)
         self.planner = Planner(self.desk, self.debts, config)
         self.flight = flight
 
@@ -187,7 +191,7 @@ class Engine:
         """Writes of an earlier run that were never answered come first."""
         if side.writes:
             pushed = report.pushed[side.name]
-            self._guarded(side, report, lambda: self.settler.resolve_unknown(side, pushed))
+            self._guarded(side, report, lambda: self.unanswered.resolve(side, pushed))
         return side.name not in report.failures
 
     def _look_again(self, report: RoundReport) -> None:
