@@ -33,6 +33,7 @@ class World:
     boxes: dict[str, Sandbox]
     contacts: dict[str, Any] = field(default_factory=dict)
     extra: dict[str, dict[str, Any]] = field(default_factory=dict)
+    ledger: str | None = None
     provisioned: bool = False
     keep_open: bool = False
     """Learn the accounts once, not anew for every round: for tests of many rounds."""
@@ -59,6 +60,8 @@ class World:
         given = {"initial": {"prefer": names[0]}, "guards": OPEN_GUARDS, **self.contacts}
         contacts = {k: v for k, v in given.items() if v is not None}
         document = {"version": 1, "connections": {n: self.connection(n) for n in names}, "contacts": contacts}
+        if self.ledger is not None:
+            document["ledger"] = self.ledger
         path = self.folder / "stagebridge.yaml"
         path.write_text(json.dumps(document), "utf-8")
         return load_config(path, SECRETS)
@@ -82,7 +85,11 @@ class World:
     def sync(self, wait: float = 130.0, **options: Any) -> RoundReport:
         """A round, a while after whatever happened last."""
         self.clock.sleep(wait)
-        report = self.engine().sync(**options)
+        engine = self.engine()
+        try:
+            report = engine.sync(**options)
+        finally:
+            engine.ledger.close()
         if report.failures and not options.get("failures_expected"):
             raise next(iter(report.failures.values()))
         return report

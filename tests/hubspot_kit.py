@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import orjson
-import pytest
 
+from outside import recordings_of
 from stagebridge.clock import ElasticClock
 from stagebridge.connector import Entry, Page, Record
 from stagebridge.mapping import load_mapping
@@ -88,7 +86,4 @@ def sent(box: Sandbox, tail: str) -> list[dict[str, Any]]:
 
 
 def recording(name: str) -> bytes:
-    folder = Path(os.environ.get("STAGEBRIDGE_RECORDINGS", "../shared/recordings")) / "hubspot"
-    if not folder.is_dir():
-        pytest.skip(f"no recordings at {folder}")
-    return (folder / name).read_bytes()
+    return (recordings_of("hubspot") / name).read_bytes()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hubspot_sdk import CONTACTS, Http
-from recordings import recordings_of
+from outside import recordings_of
 from stagebridge.sandbox import Sandbox
 
 PROPERTIES = "/crm/properties/2026-03/contacts"

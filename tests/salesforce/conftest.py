@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from recordings import recordings_of
+from outside import recordings_of
 from salesforce_kit import connector
 from stagebridge.clock import ElasticClock
 from stagebridge.sandbox import Sandbox

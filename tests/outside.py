@@ -1,0 +1,34 @@
+"""What a machine may lack: a test that needs it is skipped with the reason, or fails where `STAGEBRIDGE_REQUIRE` names it
+(`STAGEBRIDGE_REQUIRE=recordings,postgres`)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+
+def lacking(what: str, reason: str) -> NoReturn:
+    """Skip, or fail if it was required."""
+    if what in os.environ.get("STAGEBRIDGE_REQUIRE", "").split(","):
+        pytest.fail(f"{what} is required here, but {reason}")
+    pytest.skip(reason)
+
+
+def recordings_of(platform: str) -> Path:
+    """The folder of one platform's recorded answers: an optional folder beside the project, never part of it."""
+    root = Path(os.environ.get("STAGEBRIDGE_RECORDINGS", Path(__file__).parents[2] / "shared" / "recordings"))
+    folder = root / platform
+    if not folder.is_dir():
+        lacking("recordings", f"there are no recordings of {platform}; set STAGEBRIDGE_RECORDINGS to their folder")
+    return folder
+
+
+def postgres() -> str:
+    """The URL of an empty PostgreSQL database, from `STAGEBRIDGE_POSTGRES`."""
+    url = os.environ.get("STAGEBRIDGE_POSTGRES", "")
+    if not url:
+        lacking("postgres", "no database is given; set STAGEBRIDGE_POSTGRES to the URL of an empty one")
+    return url
