@@ -46,6 +46,8 @@ class Write:
     """`Done` carries the record as it now stands; without it the engine reads it back."""
     flight: int = 1
     """Calls that may be under way at once."""
+    load: int = 0
+    """Records per `load` call, for first loads; 0 where the platform has no bulk interface."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,6 +320,16 @@ class Connector(ABC):
     def write(self, batch: Sequence[Entry]) -> list[Outcome]:
         """One outcome per entry, in order. At most `capabilities.write.batch` entries, all of one object."""
         raise self._absent("write")
+
+    @property
+    def load_above(self) -> int:
+        """From how many new records on `load` is worth its latency."""
+        return 2000
+
+    def load(self, batch: Sequence[Entry]) -> list[Outcome]:
+        """Create many records through the platform's bulk interface; one outcome per entry, in order. Takes minutes. At
+        most `capabilities.write.load` entries, all of one object."""
+        raise self._absent("load")
 
     def archive(self, object: str, remote_id: str) -> Outcome:
         """Delete a record the way a person in that platform would."""

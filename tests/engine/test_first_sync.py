@@ -181,3 +181,14 @@ def test_plan_writes_nothing_and_its_counts_are_what_sync_then_does(tmp_path: Pa
         assert {n: sum(p.calls.values()) for n, p in plan.sides.items()} == {
             n: sum(p.calls.values()) for n, p in report.pushed.items()
         }
+
+
+def test_a_large_first_load_goes_in_bulk_and_ends_as_any_other(tmp_path: Path) -> None:
+    with world(tmp_path, crm="hubspot", sales="salesforce") as w:
+        w.extra = {"sales": {"bulk_above": 300}}
+        w.boxes["crm"].seed(people(*range(450)))
+        report = w.sync()
+        assert report.pushed["sales"].created == 450
+        assert len(w.boxes["sales"].state()["jobs"]) == 1
+        assert len(w.in_salesforce("sales", "Lead")) == 450
+        assert w.sync().writes == 0

@@ -285,3 +285,27 @@ def test_recorded_errors_are_understood(recordings: Path) -> None:
     with (recordings / "bulk/info/partial-failure.csv").open(newline="", encoding="utf-8") as file:
         row = next(csv.DictReader(file))
     assert row["sf__Error"].split(":")[0] == "INVALID_FIELD"
+
+
+def test_a_bulk_load_matches_its_shuffled_rows_and_survives_a_503_while_it_waits(
+    box: Sandbox, clock: ElasticClock
+) -> None:
+    account = box.seed({"Account": [{"Name": "Everybody"}]})["ids"]["Account"][0]
+    sf = connector(box, clock, account={"on_missing": account})
+    entries = [
+        create(sf, f"k{i}", {"email": f"p{i}@example.com", "last_name": f'Šárka, "{i}"\nNovák'}) for i in range(300)
+    ]
+    entries[7] = Entry("Contact", {**entries[7].payload, "Email": "no address"}, key="k7", context=entries[7].context)
+    box.fault("status", method="GET", path="*jobs/ingest/*", script=["503", "ok", "503"])
+    outcomes = sf.load(entries)
+    refused = outcomes.pop(7)
+    assert isinstance(refused, Rejected)
+    assert refused.fields == ("Email",)
+    assert all(isinstance(o, Done) for o in outcomes)
+    held = {c["Id"]: c for c in box.state()["Contact"]}
+    assert len(held) == 299
+    for entry, outcome in zip([e for i, e in enumerate(entries) if i != 7], outcomes, strict=True):
+        assert isinstance(outcome, Done)
+        assert held[outcome.remote_id]["stagebridge_id__c"] == entry.key
+        assert held[outcome.remote_id]["LastName"] == entry.context["last_name"]
+    assert set(box.state()["jobs"].values()) == {"JobComplete"}

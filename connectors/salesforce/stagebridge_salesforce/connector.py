@@ -36,11 +36,11 @@ from stagebridge_salesforce import auth, org, read, write
 from stagebridge_salesforce.accounts import Accounts
 from stagebridge_salesforce.answers import first_error, judge, row_outcome
 from stagebridge_salesforce.settings import SalesforceSettings
+from stagebridge_salesforce.write import BATCH
 
 if TYPE_CHECKING:
     from simple_salesforce.api import Salesforce as SdkClient
 
-BATCH = 200
 NEEDED = ("Id", "SystemModstamp", "IsDeleted", "MasterRecordId")
 # no assignment rules, no 'recently used' lists, and our name in the organisation's logs
 HEADERS = {"Sforce-Auto-Assign": "FALSE", "Sforce-Mru": "updateMru=false", "Sforce-Call-Options": "client=stagebridge"}
@@ -54,7 +54,7 @@ class Salesforce(Connector):
     Settings: ClassVar[type[ConnectorSettings]] = SalesforceSettings
     capabilities: ClassVar[Capabilities] = Capabilities(
         read=Read(incremental=True, deletes=True, lag=10.0),
-        write=Write(batch=BATCH, upsert_key=True, returns_record=False, flight=4),
+        write=Write(batch=BATCH, upsert_key=True, returns_record=False, flight=4, load=10_000),
         stage=Stage(backward="free"),
         provision="files",
         archive=True,
@@ -209,6 +209,13 @@ class Salesforce(Connector):
         if len(batch) > BATCH:
             raise ConfigError(f"Salesforce takes at most {BATCH} records in one call, not {len(batch)}")
         return write.write(self, batch)
+
+    @property
+    def load_above(self) -> int:
+        return self.settings.bulk_above
+
+    def load(self, batch: Sequence[Entry]) -> list[Outcome]:
+        return write.load(self, batch)
 
     def archive(self, object: str, remote_id: str) -> Outcome:
         """Into the recycle bin, from where it goes for good after 15 days."""

@@ -38,6 +38,7 @@ class SalesforceSettings(ConnectorSettings):
     instance_url: str | None = None
     api_version: str = Field(default="66.0", pattern=r"^\d{2}\.0$")
     account: AccountRule = AccountRule()
+    bulk_above: int = Field(default=2000, ge=0, description="Creates of more records than this go by Bulk API 2.0.")
     overlap: float = Field(default=600.0, ge=0, description="Seconds that a read goes back for late commits.")
 
     @model_validator(mode="after")

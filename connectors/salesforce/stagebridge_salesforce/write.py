@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from stagebridge.connector import Done, Entry, Outcome, Refusal, Rejected, Unknown
 from stagebridge.errors import NoAnswer
+from stagebridge_salesforce import bulk
 from stagebridge_salesforce.answers import OWNER_TROUBLE, first_error, row_outcome
 
 if TYPE_CHECKING:
     from stagebridge_salesforce.connector import Salesforce
+
+BATCH = 200
+"""Records of one Collections call."""
 
 NO_KEY = Rejected(
     "SB-SALESFORCE-NO-KEY",
@@ -21,6 +25,12 @@ NO_KEY = Rejected(
 NO_ACCOUNT = Rejected(
     "SB-SALESFORCE-NO-ACCOUNT", "no Account has this company's name, and the account rule says to skip such people", ()
 )
+
+
+def load(sf: Salesforce, batch: Sequence[Entry]) -> list[Outcome]:
+    """New records by Bulk API 2.0."""
+    outcomes = _creates(sf, batch, range(len(batch)), in_bulk=True)
+    return [outcomes.get(i, Unknown("no job mentioned this record")) for i in range(len(batch))]
 
 
 def write(sf: Salesforce, batch: Sequence[Entry]) -> list[Outcome]:
@@ -50,7 +60,9 @@ def _updates(sf: Salesforce, batch: Sequence[Entry], rows: Sequence[int]) -> dic
     return out
 
 
-def _creates(sf: Salesforce, batch: Sequence[Entry], rows: Sequence[int]) -> dict[int, Outcome]:
+def _creates(
+    sf: Salesforce, batch: Sequence[Entry], rows: Sequence[int], *, in_bulk: bool = False
+) -> dict[int, Outcome]:
     out: dict[int, Outcome] = {}
     by_object: dict[str, dict[int, dict[str, Any]]] = {}
     accounts = sf.accounts.of(
@@ -76,12 +88,16 @@ def _creates(sf: Salesforce, batch: Sequence[Entry], rows: Sequence[int]) -> dic
             continue
         for i, record in records.items():
             record[key] = batch[i].key
-        answered = _send(sf, "PATCH", f"composite/sobjects/{object}/{key}", records)
+        if in_bulk:
+            answered = bulk.upsert(sf, object, key, records)
+        else:
+            answered = _send(sf, "PATCH", f"composite/sobjects/{object}/{key}", records)
         again = {i for i, o in answered.items() if isinstance(o, Rejected) and _owner_only(o, records[i])}
         for i in again:
             del records[i]["OwnerId"]
-        if again:
-            answered |= _send(sf, "PATCH", f"composite/sobjects/{object}/{key}", {i: records[i] for i in sorted(again)})
+        for start in range(0, len(again), BATCH):
+            some = {i: records[i] for i in sorted(again)[start : start + BATCH]}
+            answered |= _send(sf, "PATCH", f"composite/sobjects/{object}/{key}", some)
         for i, outcome in answered.items():
             out[i] = replace(outcome, object=object) if isinstance(outcome, Done) else outcome
     return out

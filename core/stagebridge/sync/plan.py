@@ -152,12 +152,13 @@ class Planner:
     def _cost(side: Side, plan: SidePlan) -> None:
         """Requests by batch size: a verification read and a write per batch of updates of one object; a look-up per batch
         of addresses and object, and a write per batch of creates; a read-back where the platform's answer holds no
-        record. A platform that spreads creates over several objects (Salesforce's account rule) may need one more."""
+        record. A bulk load counts as one write. A platform that spreads creates over several objects (Salesforce's account rule) may need one more."""
         write = side.connector.capabilities.write
         if write is None:
             return
         updates = sum(math.ceil(n / side.batch) for n in plan.by_object.values())
-        creates = math.ceil(plan.creates / side.batch)
+        in_bulk = bool(write.load) and plan.creates > side.connector.load_above
+        creates = math.ceil(plan.creates / (write.load if in_bulk else side.batch))
         plan.calls = {
             "verify": updates,
             "look up": math.ceil(plan.addresses / side.batch) * len(side.objects),

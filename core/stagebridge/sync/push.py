@@ -32,6 +32,8 @@ from stagebridge.sync.side import Side
 
 T = TypeVar("T")
 R = TypeVar("R")
+LOAD_LEASE = 2 * 3600 * 1000
+"""How long (ms) a bulk load may be under way."""
 TRIES = 4
 """How often one run takes up the same row: after a parked path, a conflict that became a link, a short wait."""
 
@@ -78,12 +80,16 @@ class Pusher:
         last, total = 0, 0
         while True:
             with self.desk.ledger.begin() as tx:
-                ids = self._due(tx, side, object, creates, last, side.batch * flight)
+                load = None
+                if creates and write is not None and write.load:
+                    load = self._load_size(tx, side, object, write.load, last)
+                ids = self._due(tx, side, object, creates, last, load or side.batch * flight)
             if not ids:
                 return total
             last, total = ids[-1], total + len(ids)
             self._tries.update(ids)
-            batches = [ids[i : i + side.batch] for i in range(0, len(ids), side.batch)]
+            size = load or side.batch
+            batches = [ids[i : i + size] for i in range(0, len(ids), size)]
             if creates:
                 self._look_up(side, object, ids, report)
                 found: list[dict[str, Record]] = [{} for _ in batches]
@@ -91,11 +97,16 @@ class Pusher:
                 found = self._verify(side, object, batches, report)
             sends = []
             for batch, records in zip(batches, found, strict=True):
-                sent = self._prepare(side, object, batch, records)
+                sent = self._prepare(side, object, batch, records, load=bool(load))
                 if sent:
                     sends.append(sent)
-            self._send(side, object, sends, report)
+            self._send(side, object, sends, report, load=bool(load))
             self.desk.tick(side.name, "create" if creates else "update", total)
+
+    def _load_size(self, tx: sa.Connection, side: Side, object: str, load: int, last: int) -> int | None:
+        """The size of one bulk load, where so many are to be created that it is worth its latency."""
+        above = side.connector.load_above
+        return load if len(self._due(tx, side, object, True, last, above + 1)) > above else None
 
     def _due(self, tx: sa.Connection, side: Side, object: str, creates: bool, last: int, limit: int) -> list[int]:
         c = t.outbox.c
@@ -160,7 +171,9 @@ class Pusher:
 
     # --- one batch ---------------------------------------------------------------------------------------------
 
-    def _prepare(self, side: Side, object: str, ids: Sequence[int], records: dict[str, Record]) -> list[Sent]:
+    def _prepare(
+        self, side: Side, object: str, ids: Sequence[int], records: dict[str, Record], *, load: bool
+    ) -> list[Sent]:
         """Compute the payloads and commit the intents, in one transaction."""
         sends: list[Sent] = []
         with self.desk.book() as book:
@@ -180,7 +193,8 @@ class Pusher:
                     continue
                 book.set_outbox(
                     row, state="sending", token=secrets.token_hex(8), mark=book.now, intent=sent.intent,
-                    lease=book.now + self.settler.patience(side), attempts=row.attempts + 1,
+                    lease=book.now + (LOAD_LEASE if load else self.settler.patience(side)),
+                    attempts=row.attempts + 1,
                 )  # fmt: skip
                 sent.token = row.token or ""
                 sends.append(sent)
@@ -241,8 +255,8 @@ class Pusher:
         entry = Entry(object, dict(payload), None, None, contact.key, contact.values.get("email"), wanted)
         return Sent(row.id, "", entry, intent)
 
-    def _send(self, side: Side, object: str, batches: Sequence[list[Sent]], report: PushReport) -> None:
-        answers = self._parallel(lambda batch: self._write(side, batch), batches)
+    def _send(self, side: Side, object: str, batches: Sequence[list[Sent]], report: PushReport, *, load: bool) -> None:
+        answers = self._parallel(lambda batch: self._write(side, batch, load), batches)
         report.calls["write"] += len(batches)
         failure: Exception | None = None
         for batch, answer in zip(batches, answers, strict=True):
@@ -254,9 +268,10 @@ class Pusher:
             raise failure
 
     @staticmethod
-    def _write(side: Side, batch: Sequence[Sent]) -> list[Outcome] | Exception:
+    def _write(side: Side, batch: Sequence[Sent], load: bool) -> list[Outcome] | Exception:
+        entries = [s.entry for s in batch]
         try:
-            return side.connector.write([s.entry for s in batch])
+            return side.connector.load(entries) if load else side.connector.write(entries)
         except NoAnswer as error:
             return [Unknown(str(error)) for _ in batch]
         except Exception as error:  # the other calls under way are settled before it goes on
