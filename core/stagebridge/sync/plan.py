@@ -163,7 +163,7 @@ class Planner:
             "verify": updates,
             "look up": math.ceil(plan.addresses / side.batch) * len(side.objects),
             "write": updates + creates,
-            "read back": 0 if write.returns_record else updates + creates,
+            "read back": 0 if write.returns_record else updates + math.ceil(plan.creates / side.batch),
         }
         total = sum(plan.calls.values())
         rates = side.connector.budgets.get("default")
