@@ -206,3 +206,33 @@ def test_consent_denied_anywhere_is_denied_everywhere_whatever_else_was_edited_l
         assert [s["status"] for s in statuses] == ["UNSUBSCRIBED"]
         assert w.boxes["crm"].state()["unsubscribed_from_all"] == []
         assert w.in_salesforce("sales")[ADA]["HasOptedOutOfEmail"] is True
+
+
+def test_without_verification_only_what_is_owed_is_written(pair: World) -> None:
+    pair.contacts = {"verify": "off"}
+    pair.edit_hubspot("crm", ADA, jobtitle="Countess")
+    pair.edit_salesforce("sales", ADA, LastName="King")
+    pair.settle()
+    held = pair.in_salesforce("sales")[ADA]
+    assert (held["LastName"], held["Title"]) == ("King", "Countess")
+    assert pair.in_hubspot("crm")[ADA]["lastname"] == "King"
+
+
+def test_a_connection_that_is_only_written_has_no_say(pair: World) -> None:
+    pair.extra = {"sales": {"mode": "write"}}
+    pair.edit_salesforce("sales", ADA, Title="Engineer", LastName="King")
+    pair.settle()
+    assert pair.in_hubspot("crm")[ADA]["lastname"] == "Lovelace"
+    assert "jobtitle" not in pair.in_hubspot("crm")[ADA]
+    assert pair.in_salesforce("sales")[ADA]["LastName"] == "Lovelace"
+
+
+def test_write_all_keeps_the_lead_beside_the_contact_in_step_too(tmp_path: Path) -> None:
+    with world(tmp_path, crm="hubspot", sales="salesforce") as w:
+        w.contacts = {"write": "all"}
+        w.boxes["crm"].seed([{"email": ADA, "lastname": "Lovelace", "jobtitle": "Countess"}])
+        w.boxes["sales"].seed({"Contact": [{"LastName": "Lovelace", "Email": ADA}],
+                               "Lead": [{"LastName": "Lovelace", "Company": "Engines", "Email": ADA}]})  # fmt: skip
+        w.settle()
+        assert w.in_salesforce("sales", "Lead")[ADA]["Title"] == "Countess"
+        assert w.in_salesforce("sales")[ADA]["Title"] == "Countess"

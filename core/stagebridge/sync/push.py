@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from stagebridge.config import ContactsConfig
 from stagebridge.connector import Entry, Outcome, Record, Unknown
-from stagebridge.contact import same
+from stagebridge.contact import is_blank, same
 from stagebridge.errors import NoAnswer
 from stagebridge.ledger import schema as t
 from stagebridge.ledger.book import Book
@@ -209,8 +209,11 @@ class Pusher:
         owed = self.debts.owed(side, contact, link)
         if not owed:
             return None
-        base = record.data if record is not None else None
-        view = side.mapping.read(base, link.object) if base is not None else None
+        if record is not None:
+            base = record.data
+        else:  # not read again: what it showed last, in the platform's own shape
+            base = dict(side.mapping.write({p: v for p, v in link.seen.items() if not is_blank(v)}, object=link.object))
+        view = side.mapping.read(base, link.object)
         payload = side.mapping.write(
             self.debts.desired(contact), onto=base, seen=view, only=frozenset(owed), object=link.object
         )
