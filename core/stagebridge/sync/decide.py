@@ -17,7 +17,7 @@ from stagebridge.ledger.rows import ContactRow, LinkRow
 from stagebridge.sync.engine import Engine
 from stagebridge.sync.intake import hash_email
 from stagebridge.sync.joining import join
-from stagebridge.sync.push import PushReport
+from stagebridge.sync.reports import PushReport
 from stagebridge.sync.side import KEY, Side, ms
 from stagebridge.sync.stages import refold
 

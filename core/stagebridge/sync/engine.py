@@ -29,8 +29,9 @@ from stagebridge.sync.intake import Intake
 from stagebridge.sync.landing import Landing
 from stagebridge.sync.merge import Merger
 from stagebridge.sync.plan import Plan, Planner, plain
-from stagebridge.sync.pull import Puller, PullReport
-from stagebridge.sync.push import Pusher, PushReport
+from stagebridge.sync.pull import Puller
+from stagebridge.sync.push import Pusher
+from stagebridge.sync.reports import PullReport, PushReport
 from stagebridge.sync.settle import Settler
 from stagebridge.sync.side import Side
 from stagebridge.sync.unanswered import Unanswered

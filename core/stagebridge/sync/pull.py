@@ -6,9 +6,7 @@ after the last page that it finished.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
 import orjson
 import sqlalchemy as sa
@@ -18,19 +16,8 @@ from stagebridge.ledger import schema as t
 from stagebridge.ledger.book import Book
 from stagebridge.sync.desk import Desk
 from stagebridge.sync.intake import Intake, Taken
+from stagebridge.sync.reports import PullReport
 from stagebridge.sync.side import Side, ms
-
-
-@dataclass(slots=True)
-class PullReport:
-    records: int = 0
-    pages: int = 0
-    matched: Counter[str] = field(default_factory=Counter)
-    problems: Counter[str] = field(default_factory=Counter)
-
-    def add(self, taken: Taken) -> None:
-        self.matched.update(taken.matched)
-        self.problems.update(taken.problems)
 
 
 class Puller:

@@ -11,7 +11,6 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -26,7 +25,8 @@ from stagebridge.ledger.rows import ContactRow, LinkRow, OutboxRow
 from stagebridge.sync.debts import Debts, digest_all
 from stagebridge.sync.desk import Desk
 from stagebridge.sync.intake import Intake
-from stagebridge.sync.pull import Puller, PullReport, as_asked
+from stagebridge.sync.pull import Puller, as_asked
+from stagebridge.sync.reports import PullReport, PushReport
 from stagebridge.sync.settle import Sent, Settler
 from stagebridge.sync.side import Side
 
@@ -36,17 +36,6 @@ LOAD_LEASE = 2 * 3600 * 1000
 """How long (ms) a bulk load may be under way."""
 TRIES = 4
 """How often one run takes up the same row: after a parked path, a conflict that became a link, a short wait."""
-
-
-@dataclass(slots=True)
-class PushReport:
-    created: int = 0
-    updated: int = 0
-    parked: int = 0
-    rejected: int = 0
-    unknown: int = 0
-    waiting: int = 0
-    calls: Counter[str] = field(default_factory=Counter)
 
 
 class Pusher:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -21,10 +21,8 @@ from stagebridge.sync.debts import Debts, digest_all
 from stagebridge.sync.desk import Desk
 from stagebridge.sync.intake import Intake, mark_hint
 from stagebridge.sync.landing import Landing
+from stagebridge.sync.reports import PushReport
 from stagebridge.sync.side import Side
-
-if TYPE_CHECKING:
-    from stagebridge.sync.push import PushReport
 
 RETRIES = 20
 """Attempts at one row, over all runs, before it is put aside as a dead letter."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
@@ -15,11 +14,9 @@ from stagebridge.ledger.rows import ContactRow, LinkRow, OutboxRow
 from stagebridge.mapping import View
 from stagebridge.sync.desk import Desk
 from stagebridge.sync.landing import Landing, alike
-from stagebridge.sync.pull import Puller, PullReport, as_asked
+from stagebridge.sync.pull import Puller, as_asked
+from stagebridge.sync.reports import PullReport, PushReport
 from stagebridge.sync.side import SETS, Side
-
-if TYPE_CHECKING:
-    from stagebridge.sync.push import PushReport
 
 HORIZON = 24 * 3600 * 1000
 """How long (ms) the values of an unanswered write are remembered, so that it may come through late."""
