@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -260,3 +262,28 @@ def test_the_help_of_every_command_fits_a_screen_and_says_what_it_does() -> None
         lines = output.strip().splitlines()
         assert len(lines) <= 45, f"{words}: {len(lines)} lines"
         assert re.search(r"[a-z]{3,}", "".join(lines[2:4])), f"{words} says nothing"
+
+
+def test_sigterm_lets_the_scheduler_finish_the_step_in_hand(tmp_path: Path) -> None:
+    with world(tmp_path, crm=("hubspot", {"index_lag": 0.0}), sales="salesforce") as w:
+        w.extra = {"crm": {"lag": "0.1s"}, "sales": {"lag": "0.1s"}}
+        w.boxes["crm"].seed([{"email": ADA, "lastname": "Lovelace"}])
+        w.engine().ledger.close()
+        path = tmp_path / "stagebridge.yaml"
+        document = json.loads(path.read_text())
+        path.write_text(json.dumps(document | {"jobs": [{"name": "contacts", "every": "1s"}]}))
+        environ = {**os.environ, "TOKEN": "pat-test", "SECRET": "sandbox-secret"}
+        command = [sys.executable, str(ROOT / "cli.py"), "-c", str(path), "scheduler"]
+        with subprocess.Popen(
+            command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            for _ in range(200):
+                if w.in_salesforce("sales", "Lead"):
+                    break
+                time.sleep(0.1)
+            process.send_signal(signal.SIGTERM)
+            output, errors = process.communicate(timeout=30)
+        assert process.returncode == 0, errors
+        assert "stopping after the step in hand" in errors
+        assert list(w.in_salesforce("sales", "Lead")) == [ADA]
+        assert "Traceback" not in output + errors

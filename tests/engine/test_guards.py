@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine_world import world
-from stagebridge.errors import Busy, ConfigError, GuardTripped, TryLater
+from stagebridge.errors import Busy, ConfigError, GuardTripped, LedgerError, TryLater
 from stagebridge.ledger.store import Ledger
 
 
@@ -114,3 +114,18 @@ def test_creating_as_an_object_that_is_not_there_is_refused_by_its_name(tmp_path
         w.boxes["crm"].seed(crowd(1))
         with pytest.raises(ConfigError, match=r"contacts.create.sales: there is no object 'leed' there"):
             w.sync()
+
+
+def test_a_ledger_without_room_says_so_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    with world(tmp_path, crm="hubspot", sales="salesforce") as w:
+        w.boxes["crm"].seed(crowd(400))
+        engine = w.engine()
+        with engine.ledger.engine.connect() as raw:
+            cursor = raw.connection.cursor()
+            cursor.execute("PRAGMA max_page_count = 60")
+        w.clock.sleep(130)
+        with pytest.raises(LedgerError, match="no room left for the ledger"):
+            engine.sync()
+        engine.ledger.close()
+        w.settle()
+        assert len(w.in_salesforce("sales", "Lead")) == 400

@@ -58,7 +58,6 @@ class Plan:
     sides: dict[str, SidePlan]
     digest: str
     conflicts: Counter[str]
-    waiting: int = 0
 
     @property
     def is_empty(self) -> bool:
@@ -66,7 +65,7 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "digest": self.digest, "conflicts": dict(self.conflicts), "waiting": self.waiting,
+            "digest": self.digest, "conflicts": dict(self.conflicts),
             "connections": {n: plain(p) for n, p in self.sides.items()},
         }  # fmt: skip
 
@@ -87,7 +86,6 @@ class Planner:
         """Count everything that is owed now."""
         plans = {s.name: SidePlan() for s in self.debts.sides}
         whole = hashlib.sha256()
-        waiting = 0
         sides = {s.name: s for s in self.debts.sides}
         for side, contact, link, parked in self._owed(sides, only):
             plan = plans[side.name]
@@ -112,7 +110,7 @@ class Planner:
             c = t.conflict.c
             query = sa.select(c.kind, sa.func.count()).where(c.closed.is_(None)).group_by(c.kind)
             conflicts = Counter({r[0]: r[1] for r in tx.execute(query)})
-        return Plan(plans, whole.hexdigest(), conflicts, waiting)
+        return Plan(plans, whole.hexdigest(), conflicts)
 
     def _owed(
         self, sides: dict[str, Side], only: set[int] | None
