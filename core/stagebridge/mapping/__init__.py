@@ -18,7 +18,7 @@ from typing import Any
 
 import orjson
 
-from stagebridge.contact import Contact
+from stagebridge.contact import Contact, full_name
 from stagebridge.document import Table
 from stagebridge.errors import MappingError
 from stagebridge.event import ConversionEvent
@@ -117,14 +117,16 @@ class Mapping:
         understand is left alone and named, unless its path is in `force`.
         """
         shape = self._shape(object, onto) if object is None and onto is not None else self._shape(object, None)
+        values = _paths(contact, shape)
         if onto is None:
-            return shape.write(_paths(contact), None, None, only, force)
-        return shape.write(_paths(contact), onto, shape.read(onto) if seen is None else seen, only, force)
+            return shape.write(values, None, None, only, force)
+        return shape.write(values, onto, shape.read(onto) if seen is None else seen, only, force)
 
     def image(self, contact: Contact | Map[str, Any], object: str | None = None) -> dict[str, Any]:
         """{path: value} of the contact's paths that can be written there, as they would read afterwards. The sync
         compares images, never contacts."""
-        return self._shape(object, None).image(_paths(contact))
+        shape = self._shape(object, None)
+        return shape.image(_paths(contact, shape))
 
     def shape(self, object: str | None = None) -> Shape:
         """One compiled object of the mapping."""
@@ -238,8 +240,14 @@ class Mapping:
         return found
 
 
-def _paths(contact: Contact | Map[str, Any]) -> Map[str, Any]:
-    return contact.paths() if isinstance(contact, Contact) else contact
+def _paths(contact: Contact | Map[str, Any], shape: Shape) -> Map[str, Any]:
+    """The contact's values; a platform with one name field gets the one that first and last name make."""
+    values = contact.paths() if isinstance(contact, Contact) else contact
+    if "name" not in shape.fields or ("first_name" not in values and "last_name" not in values):
+        return values
+    carried = {"first_name", "last_name"} - shape.fields.keys()
+    whole = full_name(values.get("first_name"), values.get("last_name"))
+    return {**{p: v for p, v in values.items() if p not in carried}, "name": whole}
 
 
 def _hash(document: Table, builder: Builder) -> str:

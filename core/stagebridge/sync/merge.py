@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from stagebridge.config import ContactsConfig
-from stagebridge.contact import GROUP_OF, encode, is_blank, same
+from stagebridge.contact import GROUP_OF, encode, full_name, is_blank, same, split_name
 from stagebridge.ledger.book import Book
-from stagebridge.ledger.rows import LinkRow
+from stagebridge.ledger.rows import ContactRow, LinkRow
 from stagebridge.lifecycle import Lifecycle
 from stagebridge.mapping import View
 from stagebridge.sync.debts import Debts
@@ -104,7 +104,7 @@ class Merger:
 
     def _news(self, o: Observation, path: str) -> _News | None:
         """What is new about a path; None where nothing is to be decided."""
-        value, current, first = o.view[path], o.contact.values.get(path), o.is_first(path)
+        value, current, first = o.view[path], _current(o.contact, path), o.is_first(path)
         if path in SETS:
             self._elements(o, path)
             return None
@@ -117,11 +117,12 @@ class Merger:
 
     def _take(self, o: Observation, n: _News, rule: str) -> None:
         contact, when = o.contact, o.time(n.path)
-        before = contact.origin.get(n.path)
+        before = contact.origin.get(_dated_by(n.path))
         if before is not None and not n.conflict:
             when = max(when, before[1])  # it followed what it had seen, whatever its clock says
-        contact.values[n.path] = n.value
-        contact.origin[n.path] = (o.link.id, when, n.path in o.certain)
+        for path, value in parts(n.path, n.value):
+            contact.values[path] = value
+            contact.origin[path] = (o.link.id, when, n.path in o.certain)
         for part in (f"{n.path}.at", f"{n.path}.source"):
             if part in o.view:
                 contact.values[part] = o.view[part]
@@ -143,7 +144,7 @@ class Merger:
 
     def _holder(self, o: Observation, path: str, current: Any) -> Claim:
         """The word that stands so far, and whose it is."""
-        origin = o.contact.origin.get(path)
+        origin = o.contact.origin.get(_dated_by(path))
         source = o.book.links.get(origin[0]) if origin else None
         if source is None:
             return origin_claim(origin, "", -1, current)
@@ -181,3 +182,24 @@ class Merger:
         o.book.open_conflict("flapping", o.contact, o.link, path, times=times)
         o.log(path, o.contact.values.get(path), value, "overruled", "flapping")
         return True
+
+
+# --- one name field where others have two ----------------------------------------------------------------------
+
+
+def _current(contact: ContactRow, path: str) -> Any:
+    if path == "name":
+        return full_name(contact.values.get("first_name"), contact.values.get("last_name"))
+    return contact.values.get(path)
+
+
+def parts(path: str, value: Any) -> list[tuple[str, Any]]:
+    """What a value is kept as: a full name that really changed is split once, here; it is never kept itself."""
+    if path != "name":
+        return [(path, value)]
+    first, last = (None, None) if is_blank(value) else split_name(value)
+    return [("first_name", first), ("last_name", last)]
+
+
+def _dated_by(path: str) -> str:
+    return "last_name" if path == "name" else path
