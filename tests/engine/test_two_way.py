@@ -236,3 +236,25 @@ def test_write_all_keeps_the_lead_beside_the_contact_in_step_too(tmp_path: Path)
         w.settle()
         assert w.in_salesforce("sales", "Lead")[ADA]["Title"] == "Countess"
         assert w.in_salesforce("sales")[ADA]["Title"] == "Countess"
+
+
+@pytest.mark.parametrize(("verify", "stays"), [("always", "Engineer"), ("changed", "Engineer"), ("off", "Countess")])
+def test_an_edit_between_our_read_and_our_write_survives_as_far_as_we_look_again(
+    pair: World, verify: str, stays: str
+) -> None:
+    pair.contacts = {"verify": verify}
+    pair.edit_hubspot("crm", ADA, jobtitle="Countess")
+    pair.clock.sleep(130)
+    engine = pair.engine()
+    edited: list[str] = []
+
+    def somebody_edits(connection: str, step: str, count: int) -> None:
+        if (connection, step) == ("sales", "read") and not edited:
+            edited.append("once")
+            pair.edit_salesforce("sales", ADA, Title="Engineer")
+
+    engine.desk._progress = somebody_edits
+    engine.sync()
+    engine.ledger.close()
+    assert edited
+    assert pair.in_salesforce("sales")[ADA]["Title"] == stays

@@ -77,9 +77,12 @@ def _listed(hs: HubSpot, place: Place) -> Step:
 
 def _archived(hs: HubSpot, place: Place) -> Step:
     """The recycle bin: neither the list nor the search shows what is in it."""
-    query = {"limit": LIST_PAGE, "archived": "true", "properties": "hs_object_id"}
+    query: dict[str, Any] = {"limit": LIST_PAGE, "archived": "true", "properties": "hs_object_id"}
     body = hs.get(hs.contacts, query | ({"after": place.after} if place.after else {}))
-    gone = [Record("contacts", str(r["id"]), deleted=True) for r in body.get("results") or []]
+    gone = [
+        Record("contacts", str(r["id"]), modified_at=moment(r.get("archivedAt") or r.get("updatedAt")), deleted=True)
+        for r in body.get("results") or []
+    ]
     after = _next(body)
     if after:
         return gone, replace(place, after=after), False

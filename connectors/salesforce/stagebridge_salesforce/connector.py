@@ -27,9 +27,10 @@ from stagebridge.connector import (
     Record,
     Schema,
     Stage,
+    Unknown,
     Write,
 )  # fmt: skip
-from stagebridge.errors import ConfigError, PlatformDown
+from stagebridge.errors import ConfigError, NoAnswer, PlatformDown
 from stagebridge.http import Client, Login, Response
 from stagebridge.mapping import Missing
 from stagebridge_salesforce import auth, org, read, write
@@ -219,10 +220,7 @@ class Salesforce(Connector):
 
     def archive(self, object: str, remote_id: str) -> Outcome:
         """Into the recycle bin, from where it goes for good after 15 days."""
-        answer = self.request("DELETE", f"sobjects/{object}/{remote_id}", effect=True)
-        if answer.status in (200, 204, 404):
-            return Done(remote_id)
-        return row_outcome([first_error(answer)])
+        return self._change("DELETE", object, remote_id)
 
     def erase(self, object: str, remote_id: str, email: str | None) -> Outcome:
         """Blank what the mapping writes, then delete: the recycle bin keeps an empty record only."""
@@ -236,10 +234,16 @@ class Salesforce(Connector):
             if n is not None and n in fields and fields[n]["nillable"] and fields[n]["updateable"] and n != "OwnerId"
         }
         typed: dict[str, Any] = {n: False if fields[n]["type"] == "boolean" else v for n, v in blank.items()}
-        answer = self.request("PATCH", f"sobjects/{object}/{remote_id}", {**typed, "LastName": "erased"}, effect=True)
-        if answer.status not in (200, 204, 404):
-            return row_outcome([first_error(answer)])
-        return self.archive(object, remote_id)
+        outcome = self._change("PATCH", object, remote_id, {**typed, "LastName": "erased"})
+        return self.archive(object, remote_id) if isinstance(outcome, Done) else outcome
+
+    def _change(self, method: str, object: str, remote_id: str, values: Any = None) -> Outcome:
+        """One record changed or deleted; a record that is not there any more needs neither."""
+        try:
+            answer = self.request(method, f"sobjects/{object}/{remote_id}", values, effect=True)
+        except NoAnswer as error:
+            return Unknown(str(error))
+        return Done(remote_id) if answer.status in (200, 204, 404) else row_outcome([first_error(answer)])
 
     # --- the organisation --------------------------------------------------------------------------------------
 

@@ -154,6 +154,7 @@ def show_plan(made: Plan) -> None:
         calls = ", ".join(f"{n} {kind}" for kind, n in side.calls.items() if n)
         out.print(
             f"\n{name}: {side.creates} to create, {side.updates} to update ({side.links_written} only get our key)"
+            + (f", {side.deletes} to delete" if side.deletes else "")
         )
         out.print(
             f"  stages moved {side.stage_moves} (the platform's own workflows will run), cleared {side.clears}, opted out {side.opt_outs}"
@@ -171,13 +172,13 @@ def show_plan(made: Plan) -> None:
 
 def show_report(report: RoundReport) -> None:
     rows = [
-        {"connection": n, "read": report.pulled[n].records, "created": p.created, "updated": p.updated, "parked": p.parked,
-         "rejected": p.rejected, "unanswered": p.unknown, "requests": sum(p.calls.values())}
+        {"connection": n, "read": report.pulled[n].records, "created": p.created, "updated": p.updated,
+         "deleted": p.deleted, "parked": p.parked, "rejected": p.rejected, "unanswered": p.unknown, "requests": sum(p.calls.values())}
         for n, p in report.pushed.items()
     ]  # fmt: skip
     table(
         rows,
-        ("connection", "read", "created", "updated", "parked", "rejected", "unanswered", "requests"),
+        ("connection", "read", "created", "updated", "deleted", "parked", "rejected", "unanswered", "requests"),
         "no connection was open",
     )
     for name, error in report.failures.items():

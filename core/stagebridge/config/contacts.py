@@ -16,8 +16,8 @@ from stagebridge.lifecycle import Lifecycle
 CHOICES = {
     "ambiguous": ("review", "newest", "prefer_contact"),
     "backward": ("hold", "revert", "allow"),
-    "deletes": ("ignore",),
-    "verify": ("always", "off"),
+    "deletes": ("ignore", "archive", "erase"),
+    "verify": ("always", "changed", "off"),
     "write": ("primary", "all"),
 }
 """Words that decide one thing each; the first is the default."""

@@ -69,7 +69,9 @@ class ContactsConfig:
     `between`: connections. `initial`: who is right where two full systems meet, per path pattern. `include`: who is
     written at all, {path: condition}. `create`: {connection: whether, or as which object, people are created}.
     `rules`: per path pattern, the most exact first. `backward`: what becomes of a deliberate correction backwards.
-    `verify`: whether records are read again before they are written.
+    `deletes`: what follows when a person's last record in one system is deleted by somebody; never more than
+    `max_deletes`. `verify`: whether records are read again before they are written: each of them, or by one read of what
+    changed since the last one, which believes the platform's index, or not at all.
     """
 
     between: tuple[str, ...]
@@ -80,8 +82,8 @@ class ContactsConfig:
     guards: Guards = field(default_factory=Guards)
     ambiguous: Literal["review", "newest", "prefer_contact"] = "review"
     backward: Literal["hold", "revert", "allow"] = "hold"
-    deletes: Literal["ignore"] = "ignore"
-    verify: Literal["always", "off"] = "always"
+    deletes: Literal["ignore", "archive", "erase"] = "ignore"
+    verify: Literal["always", "changed", "off"] = "always"
     write: Literal["primary", "all"] = "primary"
     match_phone: bool = False
     max_flips: int = 5
@@ -98,7 +100,7 @@ class ContactsConfig:
 
     def fingerprint(self) -> str:
         """Changes whenever something that decides what is owed changes."""
-        parts = (self.between, sorted(self.include.items()), sorted(self.create.items()), self.write)
+        parts = (self.between, sorted(self.include.items()), sorted(self.create.items()), self.write, self.deletes)
         return hashlib.blake2b(repr(parts).encode(), digest_size=8).hexdigest()
 
 

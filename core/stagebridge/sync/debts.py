@@ -17,6 +17,7 @@ from stagebridge.errors import ConfigError
 from stagebridge.ledger.book import Book
 from stagebridge.ledger.rows import ContactRow, LinkRow
 from stagebridge.lifecycle import Lifecycle
+from stagebridge.sync.removals import REMOVAL, condemned, worked_on_since
 from stagebridge.sync.side import KEY, Side, digest
 
 
@@ -75,18 +76,39 @@ class Debts:
         """Bring the outbox into line with what these contacts owe now. Their links and outbox rows must be loaded."""
         for contact_id in contact_ids:
             contact = book.contacts[contact_id]
+            removed = self._removed(book, contact)
             for side in self.sides:
                 if side.writes:
-                    self._settle_side(book, side, contact)
+                    self._settle_side(book, side, contact, removed)
 
-    def _settle_side(self, book: Book, side: Side, contact: ContactRow) -> None:
+    def removed(self, book: Book, contact: ContactRow) -> bool:
+        """Whether somebody deleted this person in one system, and the others are to follow."""
+        if self.config.deletes == "ignore" or contact.merged_into:
+            return False
+        links = book.links_of(contact)
+        deleted = condemned(links)
+        return deleted is not None and not worked_on_since(contact, links, deleted)
+
+    def _removed(self, book: Book, contact: ContactRow) -> bool:
+        deleted = condemned(book.links_of(contact)) if self.config.deletes != "ignore" else None
+        if deleted is None:
+            return False
+        if self.removed(book, contact):
+            book.close_conflicts("deleted_there", contact, deleted)
+            return True
+        if any(x.state == "live" for x in book.links_of(contact)):
+            book.open_conflict("deleted_there", contact, deleted)
+        return False
+
+    def _settle_side(self, book: Book, side: Side, contact: ContactRow, removed: bool) -> None:
         links = [x for x in book.links_of(contact) if x.connection == side.name]
-        targets = self._targets(side, links) if self.included(contact) and not contact.merged_into else []
+        targets = self._targets(side, links, removed) if self.included(contact) and not contact.merged_into else []
         keep = {x.object for x in targets}
         if targets:
             for link in targets:
-                owed = self.owed(side, contact, link)
-                if owed:
+                if removed:
+                    self._owe(book, side.name, link.object, contact, link, REMOVAL)
+                elif owed := self.owed(side, contact, link):
                     self._owe(book, side.name, link.object, contact, link, digest_all(owed))
                 else:
                     self._clear(book, side.name, link.object, contact)
@@ -99,10 +121,10 @@ class Debts:
             if object not in keep:
                 self._clear(book, side.name, object, contact)
 
-    def _targets(self, side: Side, links: Sequence[LinkRow]) -> list[LinkRow]:
-        """The records of a person that are written there: the primary one, unless all are asked for."""
+    def _targets(self, side: Side, links: Sequence[LinkRow], removed: bool) -> list[LinkRow]:
+        """The records of a person that are written there: the primary one, unless all are asked for or all must go."""
         live = sorted((x for x in links if x.state == "live"), key=lambda x: side.rank(x.object))
-        return live if self.config.write == "all" else live[:1]
+        return live if removed or self.config.write == "all" else live[:1]
 
     def _owe(
         self, book: Book, connection: str, object: str, contact: ContactRow, link: LinkRow | None, owed: str
@@ -143,6 +165,8 @@ class Debts:
 
     def may_create(self, book: Book, side: Side, contact: ContactRow) -> bool:
         if contact.merged_into or self.config.create.get(side.name, True) is False or not self.included(contact):
+            return False
+        if self.removed(book, contact):
             return False
         readable = {s.name for s in self.sides if s.merges}
         return any(x.state == "live" and x.connection in readable for x in book.links_of(contact))

@@ -15,8 +15,9 @@ from stagebridge.ledger import schema as t
 from stagebridge.ledger.book import Book
 from stagebridge.ledger.rows import ContactRow, LinkRow
 from stagebridge.sync.engine import Engine
-from stagebridge.sync.intake import hash_email
 from stagebridge.sync.joining import join
+from stagebridge.sync.merge import parts
+from stagebridge.sync.removals import addresses, deleted_there, forget_deletion, remove_from_ledger
 from stagebridge.sync.reports import PushReport
 from stagebridge.sync.side import KEY, Side, ms
 from stagebridge.sync.stages import refold
@@ -90,6 +91,8 @@ class Decisions:
             contact = book.follow(book.contacts[row.contact_id])
             link = book.remotes.get((row.connection, row.object, row.remote_id))
             said = "left as it is"
+            if row.kind == "deleted_there" and keep != row.connection and link is not None:
+                forget_deletion(link)
             if keep is not None and link is not None:
                 said = self._keep(book, row, contact, link, keep)
             book.tx.execute(sa.update(t.conflict).where(c.id == conflict_id).values(closed=book.now, resolution=said))
@@ -117,6 +120,9 @@ class Decisions:
             why = "another record of this person holds our key there"
             self.engine.debts.block(link, KEY, "held", contact.key, message=why)
             return f"{link.remote_id} is the record that is kept in step"
+        if row.kind == "deleted_there" and keep == row.connection:
+            deleted_there(link, book.now)
+            return "the person is deleted everywhere else too"
         if row.path and row.path in link.blocked:
             del link.blocked[row.path]
             link.dirty = True
@@ -158,8 +164,7 @@ class Decisions:
                 raise ConfigError(f"the ledger has no link {connection} {object} {remote_id}")
             old = book.contacts[held.contact_id]
             fresh = book.new_contact()
-            fresh.values = dict(held.seen)
-            fresh.values.pop("external_id", None)
+            fresh.values = {p: v for path, seen in held.seen.items() if path != KEY for p, v in parts(path, seen)}
             book.move_link(held, fresh)
             held.state, held.dirty = "live", True
             book.reindex(fresh)
@@ -190,16 +195,12 @@ class Decisions:
                         "a write about this person is still unanswered", hint="Run it again in a few minutes."
                     )
                 links = [x for x in book.links_of(contact) if x.state != "gone"]
-                emails = {
-                    contact.values.get("email"),
-                    *(contact.values.get("emails") or ()),
-                    *(x.seen.get("email") for x in links),
-                }
-                email = contact.values.get("email")
-                found = [(x.connection, x.object, x.remote_id, x.state) for x in links]
-            done = [self._erase(c, o, r, s, email) for c, o, r, s in found]
+                emails = addresses(contact, links)
+            email = contact.values.get("email")
+            done = [self._erase(x.connection, x.object, x.remote_id, x.state, email) for x in links]
             with self.engine.ledger.begin() as tx:
-                self._remove(tx, contact.id, found, {e for e in emails if e})
+                remotes = [(x.connection, x.object, x.remote_id) for x in links]
+                remove_from_ledger(tx, self.engine.desk.now, contact.id, remotes, emails)
             self.engine.ledger.vacuum()
             return done
 
@@ -216,20 +217,3 @@ class Decisions:
     @staticmethod
     def _outbox(tx: sa.Connection, contact: ContactRow) -> Sequence[Any]:
         return tx.execute(sa.select(t.outbox).where(t.outbox.c.contact_id == contact.id)).all()
-
-    def _remove(
-        self, tx: sa.Connection, contact_id: int, remotes: Sequence[tuple[str, str, str, str]], emails: set[str]
-    ) -> None:
-        merged = list(tx.execute(sa.select(t.contact.c.id).where(t.contact.c.merged_into == contact_id)).scalars())
-        for table in (t.identity, t.link, t.history, t.change, t.outbox, t.conflict):
-            tx.execute(sa.delete(table).where(table.c.contact_id.in_([contact_id, *merged])))
-        tx.execute(sa.delete(t.contact).where(t.contact.c.id.in_([contact_id, *merged])))
-        now = self.engine.desk.now
-        hashes = sorted(hash_email(e) for e in emails) or [""]
-        rows = [
-            {"connection": c, "object": o, "remote_id": r, "email_hash": hashes[0], "at": now} for c, o, r, _ in remotes
-        ] + [{"connection": "", "object": "", "remote_id": h, "email_hash": h, "at": now} for h in hashes if h]
-        for row in rows:
-            where = [t.suppression.c[k] == row[k] for k in ("connection", "object", "remote_id")]
-            tx.execute(sa.delete(t.suppression).where(*where))
-            tx.execute(sa.insert(t.suppression).values(**row))

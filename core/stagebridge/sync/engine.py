@@ -31,6 +31,7 @@ from stagebridge.sync.merge import Merger
 from stagebridge.sync.plan import Plan, Planner, plain
 from stagebridge.sync.pull import Puller
 from stagebridge.sync.push import Pusher
+from stagebridge.sync.removals import addresses, erased_everywhere, remove_from_ledger
 from stagebridge.sync.reports import PullReport, PushReport
 from stagebridge.sync.settle import Settler
 from stagebridge.sync.side import Side
@@ -57,7 +58,7 @@ class RoundReport:
 
     @property
     def writes(self) -> int:
-        return sum(p.created + p.updated for p in self.pushed.values())
+        return sum(p.created + p.updated + p.deleted for p in self.pushed.values())
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -151,6 +152,7 @@ class Engine:
                     )  # fmt: skip
                 self.planner.guard(report.plan, allow)
                 self._push(report, pilot)
+                self._bury()
             except GuardTripped as error:
                 self._close(report, "guarded", str(error))
                 raise
@@ -239,6 +241,22 @@ class Engine:
             for side in self.sides:
                 if side.name not in report.failures:
                     self._settle_unknown(side, report)
+
+    def _bury(self) -> None:
+        """People whose erasure has arrived everywhere leave the ledger too."""
+        if self.config.deletes != "erase":
+            return
+        with self.ledger.begin() as tx:
+            ids = erased_everywhere(tx)
+            book = Book(tx, now=self.desk.now, version=self.desk.version)
+            book.load_contacts(ids)
+            for i in ids:
+                contact = book.contacts[i]
+                links = book.links_of(contact)
+                remotes = [(x.connection, x.object, x.remote_id) for x in links]
+                remove_from_ledger(tx, self.desk.now, i, remotes, addresses(contact, links))
+        if ids:
+            self.ledger.vacuum()
 
     def _next_due(self) -> float | None:
         """Seconds until something that waits for time alone can go on; None if nothing does."""

@@ -24,7 +24,8 @@ from stagebridge.sync.debts import Debts
 from stagebridge.sync.identify import Contested, Identifier, emails_of
 from stagebridge.sync.joining import join, one_live_link
 from stagebridge.sync.merge import Merger
-from stagebridge.sync.side import Side, ms
+from stagebridge.sync.removals import back_again, deleted_there
+from stagebridge.sync.side import Side, hash_email, ms
 
 
 @dataclass(slots=True)
@@ -157,13 +158,15 @@ class Intake:
     # --- deleted, merged, erased -------------------------------------------------------------------------------
 
     def _deleted(self, book: Book, side: Side, record: Record, link: LinkRow | None) -> None:
-        if link is None or link.state in ("gone", "alias"):
+        if link is None or link.state == "alias" or (link.state == "gone" and record.merged_into is not None):
             return
         contact = book.contacts[link.contact_id]
         book.touched.add(contact.id)
         link.dirty = True
         if record.merged_into is None:
             link.state = "gone"
+            if self.config.deletes != "ignore" and side.merges and record.modified_at is not None:
+                deleted_there(link, self.change_time(side, record, book.now))
             return
         object, _, remote_id = record.merged_into.rpartition(":")
         object = object or record.object
@@ -186,7 +189,8 @@ class Intake:
         """Restored from the recycle bin: the same record again, unless another has taken its place."""
         contact = book.contacts[link.contact_id]
         taken = book.live_link(contact, side.name, link.object)
-        link.state, link.dirty = ("dup" if taken else "live"), True
+        link.state = "dup" if taken else "live"
+        back_again(link)
         book.touched.add(contact.id)
         if taken:
             book.open_conflict("duplicate", contact, link, of=taken.remote_id, by="restored")
@@ -221,10 +225,6 @@ def fingerprint(record: Record, mapping: str) -> str:
     raw = orjson.dumps(record.data, option=orjson.OPT_SORT_KEYS, default=str)
     tail = f"{mapping}|{record.deleted}|{record.merged_into}".encode()
     return hashlib.blake2b(raw + tail, digest_size=12).hexdigest()
-
-
-def hash_email(email: str) -> str:
-    return hashlib.sha256(email.casefold().encode()).hexdigest()
 
 
 def mark_hint(book: Book, side: Side, object: str, remote_id: str) -> None:

@@ -22,6 +22,7 @@ from stagebridge.ledger.book import Book
 from stagebridge.ledger.rows import ContactRow, LinkRow
 from stagebridge.sync.debts import Debts
 from stagebridge.sync.desk import Desk
+from stagebridge.sync.removals import REMOVAL
 from stagebridge.sync.side import KEY, Side
 
 PAGE = 1000
@@ -37,12 +38,12 @@ class SidePlan:
     creates: int = 0
     updates: int = 0
     by_object: Counter[str] = field(default_factory=Counter)
+    removals: Counter[str] = field(default_factory=Counter)
     addresses: int = 0
     links_written: int = 0
     stage_moves: int = 0
     clears: int = 0
     opt_outs: int = 0
-    deletes: int = 0
     paths: Counter[str] = field(default_factory=Counter)
     samples: dict[str, list[str]] = field(default_factory=dict)
     calls: dict[str, int] = field(default_factory=dict)
@@ -50,7 +51,11 @@ class SidePlan:
 
     @property
     def changes(self) -> int:
-        return self.creates + self.updates
+        return self.creates + self.updates + self.deletes
+
+    @property
+    def deletes(self) -> int:
+        return self.removals.total()
 
 
 @dataclass(slots=True)
@@ -87,8 +92,12 @@ class Planner:
         plans = {s.name: SidePlan() for s in self.debts.sides}
         whole = hashlib.sha256()
         sides = {s.name: s for s in self.debts.sides}
-        for side, contact, link, parked in self._owed(sides, only):
+        for side, contact, link, parked, removed in self._owed(sides, only):
             plan = plans[side.name]
+            if removed and link is not None:
+                plan.removals[link.object] += 1
+                whole.update(f"{side.name}|{link.object}|{contact.key}|{REMOVAL}\n".encode())
+                continue
             if link is None:
                 object = self.debts.create_object(side)
                 owed = {p: v for p, v in self.debts.image(side, contact, object).items() if p not in parked}
@@ -114,7 +123,7 @@ class Planner:
 
     def _owed(
         self, sides: dict[str, Side], only: set[int] | None
-    ) -> Iterator[tuple[Side, ContactRow, LinkRow | None, Sequence[str]]]:
+    ) -> Iterator[tuple[Side, ContactRow, LinkRow | None, Sequence[str], bool]]:
         last = 0
         while True:
             with self.desk.ledger.begin() as tx:
@@ -127,7 +136,8 @@ class Planner:
             for row in rows:
                 if row.connection in sides and (only is None or row.contact_id in only):
                     link = book.links.get(row.link_id) if row.link_id is not None else None
-                    yield sides[row.connection], book.contacts[row.contact_id], link, list(row.parked)
+                    contact = book.contacts[row.contact_id]
+                    yield sides[row.connection], contact, link, list(row.parked), self.debts.removed(book, contact)
             last = rows[-1].id
 
     def _count(self, plan: SidePlan, contact: ContactRow, link: LinkRow | None, owed: dict[str, Any]) -> None:
@@ -146,22 +156,24 @@ class Planner:
             if len(samples) < SAMPLES:
                 samples.append(f"{contact.key[:8]}: {_masked(path, before)} → {_masked(path, value)}")
 
-    @staticmethod
-    def _cost(side: Side, plan: SidePlan) -> None:
+    def _cost(self, side: Side, plan: SidePlan) -> None:
         """Requests by batch size: a verification read and a write per batch of updates of one object; a look-up per batch
         of addresses and object, and a write per batch of creates; a read-back where the platform's answer holds no
-        record. A bulk load counts as one write. A platform that spreads creates over several objects (Salesforce's account rule) may need one more."""
+        record; one call for each record to delete. A bulk load counts as one write. A platform that spreads creates over
+        several objects may need one more."""
         write = side.connector.capabilities.write
         if write is None:
             return
         updates = sum(math.ceil(n / side.batch) for n in plan.by_object.values())
+        again = sum(math.ceil(n / side.batch) for n in (plan.by_object + plan.removals).values())
         in_bulk = bool(write.load) and plan.creates > side.connector.load_above
         creates = math.ceil(plan.creates / (write.load if in_bulk else side.batch))
         plan.calls = {
-            "verify": updates,
+            "verify": again if self.config.verify == "always" else 0,
             "look up": math.ceil(plan.addresses / side.batch) * len(side.objects),
             "write": updates + creates,
             "read back": 0 if write.returns_record else updates + math.ceil(plan.creates / side.batch),
+            "delete": plan.deletes,
         }
         total = sum(plan.calls.values())
         rates = side.connector.budgets.get("default")

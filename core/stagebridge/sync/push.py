@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from stagebridge.config import ContactsConfig
-from stagebridge.connector import Entry, Outcome, Record, Unknown
+from stagebridge.connector import Entry, Outcome, Record, Rejected, Unknown
 from stagebridge.contact import is_blank, same
 from stagebridge.errors import NoAnswer
 from stagebridge.ledger import schema as t
@@ -88,7 +88,8 @@ class Pusher:
             for batch, records in zip(batches, found, strict=True):
                 sent = self._prepare(side, object, batch, records, load=bool(load))
                 if sent:
-                    sends.append(sent)
+                    sends.append([s for s in sent if not s.removes])
+                    self._remove(side, object, [s for s in sent if s.removes], report)
             self._send(side, object, sends, report, load=bool(load))
             self.desk.tick(side.name, "create" if creates else "update", total)
 
@@ -124,7 +125,10 @@ class Pusher:
                 .where(c.id.in_([i for b in batches for i in b]))
             )
             remote = {r.id: r.remote_id for r in tx.execute(query)}
-        if self.config.verify == "off":
+        if self.config.verify != "always":
+            if self.config.verify == "changed":
+                self.puller.pull(side, PullReport())
+                report.calls["verify"] += 1
             return [{} for _ in batches]
         noted = self.desk.version
         wanted = [[remote[i] for i in b if i in remote] for b in batches]
@@ -195,6 +199,9 @@ class Pusher:
     ) -> Sent | None:
         if link.state != "live" or (record is not None and record.id != link.remote_id):
             return None
+        if self.debts.removed(book, contact):
+            entry = Entry(link.object, {}, link.remote_id, None, contact.key, contact.values.get("email"))
+            return Sent(row.id, "", entry, {}, removes=True)
         owed = self.debts.owed(side, contact, link)
         if not owed:
             return None
@@ -246,6 +253,24 @@ class Pusher:
             return None
         entry = Entry(object, dict(payload), None, None, contact.key, contact.values.get("email"), wanted)
         return Sent(row.id, "", entry, intent)
+
+    def _remove(self, side: Side, object: str, sents: Sequence[Sent], report: PushReport) -> None:
+        """Delete records, one call each: no platform deletes many in a way that says what became of each."""
+        for sent in sents:
+            self.settler.settle(side, object, [sent], [self._removal(side, sent.entry)], report)
+            report.calls["delete"] += 1
+
+    def _removal(self, side: Side, entry: Entry) -> Outcome:
+        able = side.connector.capabilities
+        assert entry.remote_id is not None
+        try:
+            if self.config.deletes == "erase" and able.erase:
+                return side.connector.erase(entry.object, entry.remote_id, entry.email)
+            if self.config.deletes == "archive" and able.archive:
+                return side.connector.archive(entry.object, entry.remote_id)
+        except NoAnswer as error:
+            return Unknown(str(error))
+        return Rejected("SB-CANNOT-DELETE", f"{side.name} cannot {self.config.deletes} records; do it there by hand")
 
     def _send(self, side: Side, object: str, batches: Sequence[list[Sent]], report: PushReport, *, load: bool) -> None:
         answers = self._parallel(lambda batch: self._write(side, batch, load), batches)

@@ -26,6 +26,7 @@ class PushReport:
 
     created: int = 0
     updated: int = 0
+    deleted: int = 0
     parked: int = 0
     rejected: int = 0
     unknown: int = 0

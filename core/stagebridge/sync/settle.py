@@ -21,6 +21,7 @@ from stagebridge.sync.debts import Debts, digest_all
 from stagebridge.sync.desk import Desk
 from stagebridge.sync.intake import Intake, mark_hint
 from stagebridge.sync.landing import Landing
+from stagebridge.sync.removals import REMOVAL, deleted_by_us
 from stagebridge.sync.reports import PushReport
 from stagebridge.sync.side import Side
 
@@ -36,6 +37,8 @@ class Sent:
     token: str
     entry: Entry
     intent: Mapping[str, Any]
+    removes: bool = False
+    """The record is to be deleted; there is nothing to write."""
 
 
 class Settler:
@@ -54,7 +57,8 @@ class Settler:
     ) -> None:
         """Settle one call's outcomes in one transaction, reading back first where the answer holds no record."""
         noted = self.desk.version
-        records = self._read_back(side, object, outcomes, report)
+        written = [o for s, o in zip(batch, outcomes, strict=True) if not s.removes]
+        records = self._read_back(side, object, written, report)
         follow: list[Record] = []
         with self.desk.book() as book:
             tokens = {s.row_id: s.token for s in batch}
@@ -91,6 +95,8 @@ class Settler:
     ) -> None:  # fmt: skip
         link = book.links.get(row.link_id) if row.link_id is not None else None
         match outcome:
+            case Done() if sent.removes:
+                self._deleted(book, row, contact, link, report)
             case Done():
                 record = outcome.record or records.get(outcome.remote_id)
                 self._done(book, side, sent, row, contact, link, outcome, record, report)
@@ -139,6 +145,16 @@ class Settler:
         elif record is None:
             mark_hint(book, side, link.object, link.remote_id)
 
+    def _deleted(
+        self, book: Book, row: OutboxRow, contact: ContactRow, link: LinkRow | None, report: PushReport
+    ) -> None:
+        assert link is not None
+        link.state, link.dirty = "gone", True
+        deleted_by_us(link)
+        book.changed(contact, link, "", None, None, "deleted", self.debts.config.deletes)
+        book.settle_outbox(row)
+        report.deleted += 1
+
     # --- it is not ---------------------------------------------------------------------------------------------
 
     def _park(
@@ -162,13 +178,13 @@ class Settler:
         named = {side.mapping.path_of(f, object) for f in outcome.fields}
         paths = [p for p in named if p is not None and p in sent.intent]
         if not paths:
+            if sent.removes:
+                self._dead(book, row, REMOVAL, outcome, report)
+                return
             owed = dict(sent.intent) if link is None else self.debts.owed(side, contact, link)
             if link is None:
                 owed = self.debts.image(side, contact, object)
-            book.set_outbox(
-                row, state="dead", desired=digest_all(owed), code=outcome.code, error=outcome.message, not_before=0
-            )
-            report.rejected += 1
+            self._dead(book, row, digest_all(owed), outcome, report)
             return
         for path in paths:
             report.parked += 1
@@ -185,6 +201,11 @@ class Settler:
                 )  # fmt: skip
                 row.parked |= probe.blocked
         book.set_outbox(row, state="pending", token=None, not_before=0, parked=row.parked)
+
+    @staticmethod
+    def _dead(book: Book, row: OutboxRow, desired: str, outcome: Rejected, report: PushReport) -> None:
+        book.set_outbox(row, state="dead", desired=desired, code=outcome.code, error=outcome.message, not_before=0)
+        report.rejected += 1
 
     def _retry(self, book: Book, row: OutboxRow, outcome: Retry) -> None:
         if row.attempts >= RETRIES:

@@ -62,6 +62,10 @@ def from_ms(value: int) -> datetime:
     return datetime.fromtimestamp(value / 1000, UTC)
 
 
+def hash_email(email: str) -> str:
+    return hashlib.sha256(email.casefold().encode()).hexdigest()
+
+
 def digest(value: Any) -> str:
     """A short hash of a canonical value, to notice that it changed."""
     return hashlib.blake2b(encode({"": value}).encode(), digest_size=8).hexdigest()

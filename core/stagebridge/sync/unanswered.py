@@ -15,6 +15,7 @@ from stagebridge.mapping import View
 from stagebridge.sync.desk import Desk
 from stagebridge.sync.landing import Landing, alike
 from stagebridge.sync.pull import Puller, as_asked
+from stagebridge.sync.removals import deleted_by_us
 from stagebridge.sync.reports import PullReport, PushReport
 from stagebridge.sync.side import SETS, Side
 
@@ -73,8 +74,11 @@ class Unanswered:
                     contact = book.follow(book.contacts[row.contact_id])
                     book.touched.add(contact.id)
                     record = found.get(link.remote_id)
-                    if record is not None and record.id == link.remote_id and not record.deleted:
+                    there = record is not None and record.id == link.remote_id and not record.deleted
+                    if there and record is not None and row.intent:
                         self._came_through(book, side, contact, link, row, record)
+                    elif not there and not row.intent:
+                        deleted_by_us(link)
                     observed += as_asked(object, [link.remote_id], found)
                 self.intake.take(book, side, observed, noted=book.version, baseline=False)
 

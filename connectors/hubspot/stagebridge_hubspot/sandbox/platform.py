@@ -84,6 +84,7 @@ class HubSpotSandbox(Platform):
             "edit",
             "merge",
             "archive",
+            "restore",
         )
         if strange := sorted(data.keys() - set(known)):
             raise ValueError(f"a seed has no '{strange[0]}', but {', '.join(known)}")
@@ -113,6 +114,11 @@ class HubSpotSandbox(Platform):
             ids.append(store.merge(primary, other, now, keep_id=self.kit.switches["merge_keeps_id"]).id)
         for id_ in data.get("archive") or []:
             store.archive(self._held(id_), now, by=PERSON)
+        for id_ in data.get("restore") or []:
+            binned = store.get(str(id_), archived=True)
+            if binned is None:
+                raise ValueError(f"there is no contact {id_} in the recycle bin")
+            store.restore(binned, now)
         return {"ids": ids}
 
     def _person(self, row: dict[str, Any], now: int) -> Contact:

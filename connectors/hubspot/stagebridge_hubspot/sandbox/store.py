@@ -213,6 +213,18 @@ class Store:
         self.touch(contact, now)
         self._tell("deletion", contact, "", "", now, by)
 
+    def restore(self, contact: Contact, now: int) -> None:
+        """Back out of the recycle bin, as it was."""
+        if self.clash(contact.props, contact) is not None:
+            raise ValueError(
+                f"contact {contact.id} cannot come back: another record has its e-mail or unique value now"
+            )
+        contact.archived_at = None
+        for name in ("email", "hs_additional_emails", *self.unique):
+            self._index(contact, name, "", contact.props.get(name, ""))
+        self.touch(contact, now)
+        self._tell("restore", contact, "", "", now, PERSON)
+
     def purge(self, contact: Contact, now: int) -> None:
         """Delete for good, with everything that was merged into it."""
         self._unindex(contact)

@@ -1,0 +1,94 @@
+"""A person deleted a record: what that means for the others (`deletes: ignore | archive | erase`).
+
+Only a deletion that the platform reports counts, with its time. A record that merely no longer shows may be one that
+we are no longer allowed to see; its link is gone, and nothing follows from it (rule D1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import sqlalchemy as sa
+
+from stagebridge.ledger import schema as t
+from stagebridge.ledger.rows import ContactRow, LinkRow
+from stagebridge.sync.side import hash_email, ms
+
+REMOVAL = "removal"
+"""What stands in the outbox for a record that is to be deleted, where otherwise the digest of what it lacks stands."""
+_DELETED, _OURS = "deleted", "ours"
+
+
+def deleted_there(link: LinkRow, at: int) -> None:
+    """Somebody deleted this record at `at` (ms, our clock). Our own deletions are no news."""
+    if _OURS not in link.memory:
+        link.memory[_DELETED] = at
+        link.dirty = True
+
+
+def deleted_by_us(link: LinkRow) -> None:
+    link.memory[_OURS] = True
+
+
+def back_again(link: LinkRow) -> None:
+    link.memory.pop(_DELETED, None)
+    link.memory.pop(_OURS, None)
+    link.dirty = True
+
+
+def condemned(links: Iterable[LinkRow]) -> LinkRow | None:
+    """The record whose deletion takes the person along: the last one that a system still had of him."""
+    links = list(links)
+    alive = {x.connection for x in links if x.state in ("live", "dup")}
+    gone = [x for x in links if x.state == "gone" and _DELETED in x.memory and x.connection not in alive]
+    return max(gone, key=lambda x: x.memory[_DELETED], default=None)
+
+
+def worked_on_since(contact: ContactRow, links: Iterable[LinkRow], deleted: LinkRow) -> bool:
+    """Whether somebody changed this person elsewhere after the deletion: then the deletion waits for a decision."""
+    when: int = deleted.memory[_DELETED]
+    alive = {x.id for x in links if x.state == "live"}
+    edits = [at for link_id, at, _ in contact.origin.values() if link_id in alive]
+    return max([*edits, ms(contact.values.get("stage_at")) or 0]) > when
+
+
+def forget_deletion(link: LinkRow) -> None:
+    """Whoever decides has decided against it."""
+    link.memory.pop(_DELETED, None)
+    link.dirty = True
+
+
+def erased_everywhere(tx: sa.Connection) -> list[int]:
+    """Contacts whose deletion has arrived everywhere: nothing of them is left but the ledger."""
+    c = t.link.c
+    marked = sa.select(c.contact_id).where(c.state == "gone", c.memory.contains(f'"{_DELETED}"'))
+    left = sa.select(c.contact_id).where(c.state.in_(("live", "dup")))
+    owing = sa.select(t.outbox.c.contact_id)
+    query = marked.where(c.contact_id.not_in(left), c.contact_id.not_in(owing)).distinct()
+    return list(tx.execute(query).scalars())
+
+
+def addresses(contact: ContactRow, links: Iterable[LinkRow]) -> set[str]:
+    """Every e-mail address that is known of a person, or that one of his records shows."""
+    found = {contact.values.get("email"), *(contact.values.get("emails") or ()), *(x.seen.get("email") for x in links)}
+    return {e for e in found if e}
+
+
+def remove_from_ledger(
+    tx: sa.Connection, now: int, contact_id: int, remotes: Sequence[tuple[str, str, str]], emails: set[str]
+) -> None:
+    """Delete every row about a contact, and remember that he was erased: by the records' ids, and by a hash of his
+    addresses for records that are older than this (rule D2). `remotes` are (connection, object, remote id)."""
+    merged = list(tx.execute(sa.select(t.contact.c.id).where(t.contact.c.merged_into == contact_id)).scalars())
+    for table in (t.identity, t.link, t.history, t.change, t.outbox, t.conflict):
+        tx.execute(sa.delete(table).where(table.c.contact_id.in_([contact_id, *merged])))
+    tx.execute(sa.delete(t.contact).where(t.contact.c.id.in_([contact_id, *merged])))
+    hashes = sorted(hash_email(e) for e in emails)
+    rows = [
+        {"connection": c, "object": o, "remote_id": r, "email_hash": (hashes or [""])[0], "at": now}
+        for c, o, r in remotes
+    ] + [{"connection": "", "object": "", "remote_id": h, "email_hash": h, "at": now} for h in hashes]
+    for row in rows:
+        where = [t.suppression.c[k] == row[k] for k in ("connection", "object", "remote_id")]
+        tx.execute(sa.delete(t.suppression).where(*where))
+        tx.execute(sa.insert(t.suppression).values(**row))
