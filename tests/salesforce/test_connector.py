@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from salesforce_kit import connector, person
 from salesforce_sdk import connect
@@ -17,7 +19,7 @@ from stagebridge.connector import Conflict, Done, Entry, Gone, Rejected, Retry, 
 from stagebridge.errors import AuthError, BudgetExhausted, ConfigError
 from stagebridge.sandbox import Sandbox
 from stagebridge_salesforce import Salesforce
-from stagebridge_salesforce.answers import row_outcome
+from stagebridge_salesforce.answers import row_outcome, usage
 
 
 def everything(sf: Salesforce, object: str, since: Any = None) -> tuple[list[Any], Any]:
@@ -212,6 +214,30 @@ def test_the_two_kinds_of_limit_are_told_apart(box: Sandbox, sf: Salesforce) -> 
         everything(sf, "Contact")
 
 
+def test_a_share_of_the_daily_requests_is_never_exceeded_whoever_else_uses_them(clock: ElasticClock) -> None:
+    with Sandbox("salesforce", clock=clock, switches={"daily_requests": 40}) as box:
+        sf = connector(box, clock, budget=0.5)
+        others = connect(box)
+        for _ in range(12):
+            others.query("SELECT Id FROM Contact")
+        while box.state()["requests_today"] < 20:
+            sf.fetch("Contact", ["003000000000001AAA"])
+        with pytest.raises(BudgetExhausted, match="our share") as caught:
+            sf.fetch("Contact", ["003000000000001AAA"])
+        assert caught.value.exit_code == 75
+        assert box.state()["requests_today"] == 20
+        others.query("SELECT Id FROM Contact")  # and the others still have theirs
+
+
+@pytest.mark.parametrize(("header", "found"), [
+    ("api-usage=10018/100000", (10018, 100000)),
+    ("per-app-api-usage=17/250(appName=sample), api-bursts=1/750, api-usage=5/20", (5, 20)),
+    ("api-bursts=1/750", None), ("", None),
+])  # fmt: skip
+def test_the_usage_is_found_whatever_else_the_header_says(header: str, found: tuple[int, int] | None) -> None:
+    assert usage(header) == found
+
+
 def test_wrong_credentials_and_a_wrong_domain_are_an_auth_error_without_the_secret(
     box: Sandbox, clock: ElasticClock
 ) -> None:
@@ -224,6 +250,21 @@ def test_wrong_credentials_and_a_wrong_domain_are_an_auth_error_without_the_secr
 def test_a_login_needs_one_complete_way_in() -> None:
     with pytest.raises(ValueError, match="give domain, client_id and client_secret"):
         Salesforce(domain="acme.my")
+
+
+@pytest.mark.parametrize("domain", [None, "acme.my", "acme--dev.sandbox.my"])
+def test_a_signed_jwt_logs_in_for_an_audience_that_salesforce_knows(
+    box: Sandbox, clock: ElasticClock, domain: str | None
+) -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    sf = Salesforce(base_url=box.url, clock=clock, domain=domain, client_id="sandbox-id", username="ada@example.com",
+                    private_key=pem)  # fmt: skip
+    assert sf.check().limits["daily"] == 100_000
+    with pytest.raises(AuthError, match="refused the login"):
+        Salesforce(
+            base_url=box.url, clock=clock, client_id="another", username="ada@example.com", private_key=pem
+        ).check()
 
 
 def test_an_sdk_session_that_the_caller_has_is_used(box: Sandbox, clock: ElasticClock) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,8 @@ from stagebridge.http import Again, Judge, Lost, Renew, Response, Verdict, judge
 OWNER_TROUBLE = frozenset(
     {"INACTIVE_OWNER_OR_USER", "OP_WITH_INVALID_USER_TYPE_EXCEPTION", "INVALID_CROSS_REFERENCE_KEY"}
 )
+RECOVERY = timedelta(hours=1)
+"""When to look again after the requests of 24 hours are used up: the window rolls, so some are back by then."""
 GONE = frozenset({"ENTITY_IS_DELETED", "NOT_FOUND"})
 
 
@@ -36,7 +39,7 @@ def judge(clock: Clock) -> Judge:
             if message.startswith("Concurrent"):
                 return Again(5.0, "too many long requests at once")
             raise BudgetExhausted(
-                "the Salesforce organisation's requests of 24 hours are used up", until=clock.now() + timedelta(hours=1),
+                "the Salesforce organisation's requests of 24 hours are used up", until=clock.now() + RECOVERY,
                 hint="They come back over the day; lower `budget` to leave some to others.", code="SB-SALESFORCE-DAILY",
             )  # fmt: skip
         if status == 403:
@@ -54,6 +57,12 @@ def judge(clock: Clock) -> Judge:
         return judge_by_status(response)
 
     return verdict
+
+
+def usage(header: str) -> tuple[int, int] | None:
+    """(used, allowed) requests of the organisation's 24 hours, from `Sforce-Limit-Info`, which may say more than that."""
+    found = re.search(r"(?<![\w-])api-usage=(\d+)/(\d+)", header)
+    return (int(found[1]), int(found[2])) if found else None
 
 
 def first_error(response: Response) -> dict[str, Any]:

@@ -47,6 +47,8 @@ def log_in(settings: SalesforceSettings, on: requests.Session) -> tuple[str, str
         return settings.session_id.get_secret_value(), urlsplit(settings.instance_url).netloc or settings.instance_url
     how: dict[str, Any] = {"session": on, "domain": settings.domain or "login", "consumer_key": settings.client_id}
     if settings.private_key is not None:
+        # the SDK makes the JWT's audience of this, and only these two are valid ones
+        how["domain"] = "test" if "sandbox" in (settings.domain or "") or settings.domain == "test" else "login"
         how |= {"username": settings.username, "privatekey": settings.private_key.get_secret_value()}
     elif settings.client_secret is not None:
         how["consumer_secret"] = settings.client_secret.get_secret_value()

@@ -30,12 +30,12 @@ from stagebridge.connector import (
     Unknown,
     Write,
 )  # fmt: skip
-from stagebridge.errors import ConfigError, NoAnswer, PlatformDown
+from stagebridge.errors import BudgetExhausted, ConfigError, NoAnswer, PlatformDown
 from stagebridge.http import Client, Login, Response
 from stagebridge.mapping import Missing
 from stagebridge_salesforce import auth, org, read, write
 from stagebridge_salesforce.accounts import Accounts
-from stagebridge_salesforce.answers import first_error, judge, row_outcome
+from stagebridge_salesforce.answers import RECOVERY, first_error, judge, row_outcome, usage
 from stagebridge_salesforce.settings import SalesforceSettings
 from stagebridge_salesforce.write import BATCH
 
@@ -77,6 +77,7 @@ class Salesforce(Connector):
         self._root = f"/services/data/v{s.api_version}/"
         self._session = auth.session(s)
         self._sdk: Any = None
+        self._spent_until: datetime | None = None
         self._describes: dict[str, list[dict[str, Any]]] = {}
         self._visible: dict[str, tuple[str, ...]] = {}
         self.accounts = Accounts(self)
@@ -116,10 +117,19 @@ class Salesforce(Connector):
         self, method: str, path: str, json: Any = None, *, params: Mapping[str, Any] | None = None, effect: bool = False,
         data: bytes | None = None, headers: Mapping[str, str] | None = None,
     ) -> Response:  # fmt: skip
+        if self._spent_until is not None and self.clock.now() < self._spent_until:
+            raise BudgetExhausted(
+                "our share of the Salesforce organisation's requests of 24 hours is used up", until=self._spent_until,
+                hint="They come back over the day; raise `budget` to use more of them.", code="SB-SALESFORCE-DAILY",
+            )  # fmt: skip
         url = path if path.startswith("/") else self._root + path
-        return self.client.request(
+        answer = self.client.request(
             method, url, json=json, params=params, data=data, headers={**HEADERS, **(headers or {})}, effect=effect
         )
+        used = usage(answer.headers.get("Sforce-Limit-Info", ""))
+        if self.settings.budget < 1 and used is not None and used[0] >= used[1] * self.settings.budget:
+            self._spent_until = self.clock.now() + RECOVERY
+        return answer
 
     def query(self, soql: str, *, deleted: bool = True) -> dict[str, Any] | None:
         return self._page(self.request("GET", "queryAll" if deleted else "query", params={"q": soql}))

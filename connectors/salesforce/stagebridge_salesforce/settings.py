@@ -29,7 +29,10 @@ class SalesforceSettings(ConnectorSettings):
     `api_version` is v66 (Spring '26): two releases old, so that every organisation has it, and supported for years.
     """
 
-    domain: str | None = Field(default=None, description="My Domain without '.salesforce.com', for example acme.my")
+    domain: str | None = Field(
+        default=None,
+        description="My Domain without '.salesforce.com', for example acme.my; with JWT, 'test' for a sandbox.",
+    )
     client_id: str | None = None
     client_secret: SecretStr | None = None
     username: str | None = None

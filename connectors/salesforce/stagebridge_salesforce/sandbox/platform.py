@@ -130,6 +130,7 @@ class SalesforceSandbox(Platform):
             r.values["Id"] for o in ("Contact", "Lead") for r in self.store.rows[o].values() if r.values["IsDeleted"]
         ]
         out["jobs"] = {j.id: j.state for j in self.bulk.jobs.values()}
+        out["requests_today"] = self.requests_today
         return out
 
     def _shown(self, object: str, row: Row) -> dict[str, Any]:
@@ -275,7 +276,7 @@ class SalesforceSandbox(Platform):
             return "invalid assertion"
         if header.get("alg") != "RS256" or body.get("iss") != self.kit.switches["client_id"] or not body.get("sub"):
             return "invalid assertion"
-        if not str(body.get("aud", "")).endswith(".salesforce.com"):
+        if body.get("aud") not in ("https://login.salesforce.com", "https://test.salesforce.com"):
             return "audience is invalid"
         left = float(body.get("exp", 0)) - self.writer.now / 1000
         return "" if 0 < left <= 300 else "expired authorization code"
