@@ -261,6 +261,10 @@ class Connector(ABC):
     Settings: ClassVar[type[ConnectorSettings]]
     capabilities: ClassVar[Capabilities]
     budgets: ClassVar[Mapping[str, Rate]] = {}
+    example: ClassVar[str] = ""
+    """A connection of this platform in `stagebridge.yaml`, its name first and with comments; secrets as `${NAME}`."""
+    credentials: ClassVar[str] = ""
+    """Those variables in `.env.example`, with the scopes or rights that they take."""
 
     mapping: FieldMapping | None = None
 

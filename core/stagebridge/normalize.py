@@ -142,7 +142,7 @@ def language(value: str) -> str:
 
 
 def timezone(value: str) -> str:
-    """An IANA time zone name. HubSpot's form (`europe_slash_berlin`) is understood too."""
+    """An IANA time zone name. The form `europe_slash_berlin` is understood too."""
     cleaned = text(value).replace("_slash_", "/").replace("_hyphen_", "-")
     found = _zones().get(cleaned.casefold().replace(" ", "_"))
     if found is None:

@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 from engine_world import World, world
 from stagebridge.cli.app import app
 from stagebridge.cli.console import STATE
+from stagebridge.config import load_config
 
 ROOT = Path(__file__).parents[2]
 ADA = "ada@example.com"
@@ -190,6 +191,16 @@ def test_the_scheduler_runs_its_jobs_until_stopped(sh: Shell) -> None:
     assert sorted(sh.w.in_hubspot("crm")) == [ADA, "neu@example.com"]
 
 
+def test_init_from_an_account_shows_its_stages_beside_ours_and_what_is_to_be_decided(sh: Shell) -> None:
+    output = " ".join(sh("init", "--from", "crm").split())
+    assert "Evangelist (evangelist) advocate" in output
+    with world(
+        sh.w.folder, crm=("hubspot", {"stages": [["lead", "Lead"], ["4711", "Trial"]]}), sales="salesforce"
+    ) as other:
+        sh.w = other
+        assert "Trial (4711) ? decide" in " ".join(sh("init", "--from", "crm").split())
+
+
 def test_a_guard_ends_with_5_and_a_failed_connection_with_3(sh: Shell) -> None:
     sh.w.contacts = {"guards": {"max_creates": 0}}
     sh("provision", "crm", "--apply")
@@ -213,6 +224,15 @@ def test_init_writes_a_configuration_that_says_what_is_missing(tmp_path: Path) -
         r"stagebridge.yaml:\d+: connections.crm.token: the variable HUBSPOT_TOKEN is not set", check.stderr
     )
     assert "Traceback" not in check.stderr
+
+
+def test_what_init_writes_is_a_configuration_once_its_variables_are_set(tmp_path: Path) -> None:
+    assert run("init", cwd=tmp_path).returncode == 0
+    names = re.findall(r"^([A-Z_]+)=$", (tmp_path / ".env.example").read_text("utf-8"), re.MULTILINE)
+    config = load_config(tmp_path / "stagebridge.yaml", dict.fromkeys(names, "x"))
+    assert config.contacts.between == tuple(config.connections) == ("crm", "sales")
+    schema = json.loads((tmp_path / "stagebridge.schema.json").read_text("utf-8"))
+    assert set(schema["properties"]) >= {"connections", "contacts", "jobs"}
 
 
 def test_a_file_that_is_no_ledger_and_one_from_the_future_are_refused(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from config_kit import WORDS, Write
 from stagebridge.config import load_config
-from stagebridge.config.connections import PACKAGED
+from stagebridge.config.connections import published
 from stagebridge.errors import ConfigError
 
 CRM = "crm: {type: hubspot, token: '${HUBSPOT_TOKEN}'}"
@@ -160,7 +160,7 @@ def test_a_setting_deep_inside_is_told_with_its_own_line(say: Any) -> None:
     assert line.startswith("8: connections.sales.account.on_missing: String should match pattern '^(lead|skip|001")
 
 
-@pytest.mark.parametrize("kind", PACKAGED)
+@pytest.mark.parametrize("kind", published())
 def test_a_connector_that_is_not_installed_names_its_package(
     kind: str, say: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,8 +8,15 @@ from typing import Any
 import orjson
 
 from stagebridge.config import GUARDS, ContactsConfig, config_schema, connectors
+from stagebridge.config.connections import published
+from stagebridge.config.schema import SHIPPED
 
 SCHEMA = config_schema()
+
+
+def test_the_shipped_file_is_up_to_date() -> None:
+    again = "python -c 'from stagebridge.config.schema import write_shipped; write_shipped()'"
+    assert orjson.loads(SHIPPED.read_bytes()) == config_schema(published()), again
 
 
 def connection(kind: str) -> dict[str, Any]:

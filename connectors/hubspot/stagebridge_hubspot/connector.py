@@ -67,6 +67,17 @@ class HubSpot(Connector):
         erase=True,
     )
     # of a private app in a Free or Starter account, the smallest; search is counted on its own
+    example: ClassVar[str] = """\
+crm:
+  type: hubspot
+  token: ${HUBSPOT_TOKEN}        # private app or service key; scopes: see .env.example
+  budget: 80%                    # leave some of the account's limit to others
+"""
+    credentials: ClassVar[str] = """\
+# HubSpot: Settings > Integrations > private app or service key. Scopes: crm.objects.contacts.read, crm.objects.contacts.write,
+# crm.schemas.contacts.read, crm.schemas.contacts.write, crm.objects.owners.read
+HUBSPOT_TOKEN=
+"""
     budgets: ClassVar[Mapping[str, Rate]] = {"default": Rate(100, 10), "search": Rate(5, 1), "oauth": Rate(10, 1)}
 
     settings: HubSpotSettings

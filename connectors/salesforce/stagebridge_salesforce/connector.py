@@ -61,6 +61,19 @@ class Salesforce(Connector):
         archive=True,
         erase=True,
     )
+    example: ClassVar[str] = """\
+sales:
+  type: salesforce
+  domain: acme.my                # your My Domain, without .salesforce.com
+  client_id: ${SF_CLIENT_ID}
+  client_secret: ${SF_CLIENT_SECRET}
+  default_region: DE             # for phone numbers without a country code
+"""
+    credentials: ClassVar[str] = """\
+# Salesforce: an External Client App with the client credentials flow and a run-as user. Scope: api
+SF_CLIENT_ID=
+SF_CLIENT_SECRET=
+"""
     # only requests of over 20 seconds are capped in number; this keeps a daily quota from going in minutes
     budgets: ClassVar[Mapping[str, Rate]] = {"default": Rate(100, 1)}
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import indent
 from typing import Annotated, Any
 
+import orjson
 import typer
 
 from stagebridge.cli.console import STATE, emit, out, side_of, table
+from stagebridge.config import config_schema
 from stagebridge.config import connectors as installed
 from stagebridge.errors import ConfigError, StagebridgeError
 from stagebridge.ledger.store import Ledger
@@ -26,41 +29,24 @@ def register(app: typer.Typer) -> None:
 
 TEMPLATE = """\
 # stagebridge: which accounts are kept in step, and how. Secrets stay in .env or in files.
+# yaml-language-server: $schema={schema}
 version: 1
 ledger: sqlite:///stagebridge.db
 lifecycle: default                 # default, messaging, five_phase, relationship, or your own .yaml
-timezone: {zone}
+timezone: UTC
 
 connections:
-  crm:
-    type: hubspot
-    token: ${{HUBSPOT_TOKEN}}        # private app or service key; scopes: see .env.example
-    budget: 80%                    # leave some of the account's limit to others
-  sales:
-    type: salesforce
-    domain: acme.my                # your My Domain, without .salesforce.com
-    client_id: ${{SF_CLIENT_ID}}
-    client_secret: ${{SF_CLIENT_SECRET}}
-    default_region: DE             # for phone numbers without a country code
-
+{connections}
 contacts:
-  between: [crm, sales]
-  initial: {{prefer: crm}}           # who is right where both hold a value at first: prefer one, or fill_empty
+  between: [{names}]
+  initial: {{prefer: {first}}}           # who is right where both hold a value at first: prefer one, or fill_empty
   rules: {{"consent.*": most_restrictive, "*": latest}}
   guards: {{max_creates: 500, max_stage_moves: 20%}}
 
 jobs:
   - {{name: contacts, every: 5m}}
 """
-
-ENVIRONMENT = """\
-# HubSpot: Settings > Integrations > private app or service key. Scopes: crm.objects.contacts.read, crm.objects.contacts.write,
-# crm.schemas.contacts.read, crm.schemas.contacts.write, crm.objects.owners.read
-HUBSPOT_TOKEN=
-# Salesforce: an External Client App with the client credentials flow and a run-as user. Scope: api
-SF_CLIENT_ID=
-SF_CLIENT_SECRET=
-"""
+SCHEMA = "stagebridge.schema.json"
 
 
 def init(
@@ -72,8 +58,7 @@ def init(
     if from_ is not None:
         _suggest(from_.split(","))
         return
-    target = STATE.path
-    for path, text in ((target, TEMPLATE.format(zone="UTC")), (target.parent / ".env.example", ENVIRONMENT)):
+    for path, text in _first_files(STATE.path).items():
         if path.exists():
             raise ConfigError(f"{path} exists already", hint="Name another file with -c, or move it away.")
         path.write_text(text, "utf-8")
@@ -81,6 +66,28 @@ def init(
     out.print(
         "Next: put the secrets into .env, then `stagebridge check`, `stagebridge provision CONN` and `stagebridge plan`."
     )
+
+
+def _first_files(target: Path) -> dict[Path, str]:
+    """The configuration, the variables that it refers to and the schema that editors check it with."""
+    found = [entry.load() for _, entry in sorted(installed().items())]
+    kinds = [c for c in found if c.example]
+    if not kinds:
+        raise ConfigError(
+            "no connector is installed", hint="Install two, for example with `pip install stagebridge[all]`."
+        )
+    names = [c.example.partition(":")[0] for c in kinds]
+    text = TEMPLATE.format(
+        schema=SCHEMA,
+        connections="\n".join(indent(c.example, "  ") for c in kinds),
+        names=", ".join(names),
+        first=names[0],
+    )
+    schema = orjson.dumps(config_schema(), option=orjson.OPT_INDENT_2).decode() + "\n"
+    beside = target.parent
+    return {
+        target: text, beside / ".env.example": "".join(c.credentials for c in kinds), beside / SCHEMA: schema
+    }  # fmt: skip
 
 
 def _suggest(names: list[str]) -> None:
@@ -92,28 +99,15 @@ def _suggest(names: list[str]) -> None:
         field = (side.mapping.field("stage") or "").rpartition(".")[2]
         rows = []
         for object in side.objects:
+            known = side.mapping.stages_there(object)
             for label, value in (facts["options"].get(object, {}).get(field) or {}).items():
                 plain = label.lower().replace(" ", "_").removesuffix("_lead")
-                ours = next((s for s in sorted(lifecycle.names) if s in (plain, value)), None)
-                mapped = side.mapping.read(_probe(side.mapping, field, value), object).get("stage") or ours
-                rows.append(
-                    {
-                        "connection": name,
-                        "object": object,
-                        "their_stage": f"{label} ({value})",
-                        "our_stage": mapped or "?  decide",
-                    }
-                )
+                alike = next((s for s in sorted(lifecycle.names) if s in (plain, value)), None)
+                rows.append({
+                    "connection": name, "object": object, "their_stage": f"{label} ({value})",
+                    "our_stage": known.get(value) or alike or "?  decide",
+                })  # fmt: skip
         table(rows, ("connection", "object", "their_stage", "our_stage"), f"{name}: no stage field with options")
-
-
-def _probe(mapping: Any, field: str, value: str) -> dict[str, Any]:
-    record: dict[str, Any] = {
-        "properties": {field: value, "hs_lead_status": None},
-        field: value,
-        "attributes": {"type": "Contact"},
-    }
-    return record
 
 
 def list_connectors(json_: Json = False) -> None:

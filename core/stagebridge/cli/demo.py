@@ -41,9 +41,7 @@ def demo(
     except ModuleNotFoundError:
         raise ConfigError("the demo needs `pip install 'stagebridge[sandbox]'`") from None
     if len(accounts()) < 2:
-        raise ConfigError(
-            "the demo needs two connectors", hint="pip install stagebridge-hubspot stagebridge-salesforce"
-        )
+        raise ConfigError("the demo needs two connectors", hint="pip install 'stagebridge[all]'")
     with tempfile.TemporaryDirectory() as folder:
         figures = Demo(Path(folder), contacts, quiet=json_).play()
     if json_:

@@ -113,7 +113,7 @@ def backup(target: Annotated[Path, typer.Argument(help="A file that does not exi
 
 
 def sandbox(
-    platform: Annotated[str, typer.Argument(help="hubspot, salesforce …")],
+    platform: Annotated[str, typer.Argument(help="One of `stagebridge connectors`.")],
     port: Annotated[int, typer.Option("--port", help="On 127.0.0.1.")] = 8000,
     switch: Annotated[list[str] | None, typer.Option("--switch", help="NAME=VALUE; may be repeated.")] = None,
     switches: Annotated[bool, typer.Option("--switches", help="List this stand-in's switches.")] = False,

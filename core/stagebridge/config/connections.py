@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, requires
 from pathlib import Path
 from typing import Any, get_args
 
@@ -20,8 +20,11 @@ from stagebridge.normalize import Invalid, timezone
 OWN = ("type", "mode", "mapping", "custom", "default_region", "timezone")
 """What every connection says to us; the rest is for its connector."""
 
-PACKAGED = ("hubspot", "salesforce")
-"""Connectors that stagebridge publishes, as `stagebridge-<name>`."""
+
+def published() -> tuple[str, ...]:
+    """Connectors that stagebridge publishes, as `stagebridge-<name>`: its own extras name them."""
+    names = (re.match(r"stagebridge-(\w+)", r) for r in requires("stagebridge") or ())
+    return tuple(sorted({m[1] for m in names if m}))
 
 
 class Connections:
@@ -58,7 +61,7 @@ class Connections:
         )  # fmt: skip
 
     def _connector(self, table: Table, where: str) -> type[Connector] | None:
-        known = sorted({*self.installed, *PACKAGED})
+        known = sorted({*self.installed, *published()})
         kind = self.problems.word(table, "type", where)
         if kind in self.installed:
             try:
@@ -67,7 +70,7 @@ class Connections:
                 self.problems.add(table, "type", where, f"the connector for {kind} does not load: {error}")
                 return None
             return found
-        if kind in PACKAGED:
+        if kind in published():
             what = f"the connector for {kind} is not installed; `pip install stagebridge-{kind}`"
         elif kind is None:
             what = f"say which platform it is: `type:` one of {', '.join(known)}"

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from pathlib import Path
 from typing import Any, get_args
 
+import orjson
 from pydantic import BaseModel
 
+from stagebridge.config.connections import published
 from stagebridge.config.contacts import CHOICES
 from stagebridge.config.reader import KEYS, LEDGER, connectors
 from stagebridge.config.values import GUARDS, Mode
+
+SHIPPED = Path(__file__).with_name("stagebridge.schema.json")
+"""The schema with the connectors that stagebridge publishes, for editors that take it from the installed package."""
 
 NUMBER_OR_SHARE = {"type": ["integer", "string"], "pattern": r"^(\d+|\d+(\.\d+)?%|off)$"}
 NAMES = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
 
 
-def config_schema() -> dict[str, Any]:
-    """A JSON Schema (2020-12) of the file, with the settings of every connector that is installed. It knows forms, not
-    meanings: `load_config` has the last word."""
-    kinds = {name: entry.load().Settings for name, entry in sorted(connectors().items())}
+def config_schema(names: Collection[str] | None = None) -> dict[str, Any]:
+    """A JSON Schema (2020-12) of the file, with the settings of every connector that is installed, or of those `names`
+    only. It knows forms, not meanings: `load_config` has the last word."""
+    entries = [(name, e) for name, e in sorted(connectors().items()) if names is None or name in names]
+    kinds = {name: entry.load().Settings for name, entry in entries}
     sections: dict[str, Any] = {
         "version": {"const": 1},
         "ledger": {"type": "string", "default": LEDGER, "description": "Database URL of the ledger."},
@@ -86,3 +94,8 @@ def _table(properties: dict[str, Any], *required: str) -> dict[str, Any]:
 
 def _every(form: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "additionalProperties": form}
+
+
+def write_shipped() -> None:
+    """Bring the shipped file up to date."""
+    SHIPPED.write_bytes(orjson.dumps(config_schema(published()), option=orjson.OPT_INDENT_2) + b"\n")

@@ -187,6 +187,11 @@ class Mapping:
         one = shape.fields.get(path)
         return one.target.text if one is not None and one.target is not None else None
 
+    def stages_there(self, object: str | None = None) -> dict[str, str]:
+        """{their value: our stage} of the stage field."""
+        stage = self._shape(object, None).stage
+        return dict(stage.values.read) if stage is not None else {}
+
     def path_of(self, field: str, object: str | None = None) -> str | None:
         """The canonical path of a remote field, named with or without its container."""
         shape = self._shape(object, None)
