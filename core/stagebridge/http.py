@@ -11,11 +11,9 @@ raised instead of sending it again.
 from __future__ import annotations
 
 import logging
-import threading
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 from urllib.parse import urljoin, urlsplit
@@ -25,9 +23,11 @@ import requests
 import tenacity
 from requests.adapters import HTTPAdapter
 
+from stagebridge.budget import Budget
 from stagebridge.clock import Clock, SystemClock
 from stagebridge.connector import Rate
-from stagebridge.errors import AuthError, BudgetExhausted, NoAnswer, PlatformDown, StagebridgeError
+from stagebridge.errors import BudgetExhausted, NoAnswer, PlatformDown, StagebridgeError
+from stagebridge.login import Login
 
 log = logging.getLogger("stagebridge.http")
 
@@ -121,109 +121,6 @@ class RetryPolicy:
     attempts: int = 6
     first: float = 1.0
     longest: float = 30.0
-
-
-class Budget:
-    """True rolling windows over the requests that were let through, on an injected clock.
-
-    Even spacing at exactly a limit still drew refusals where a rolling window did not, so every window remembers
-    the instants of its calls. `share` scales what the platform allows.
-    """
-
-    def __init__(self, rates: Sequence[Rate], clock: Clock, share: float = 1.0) -> None:
-        self._windows = [(max(1, int(r.calls * share)), timedelta(seconds=r.per), deque[datetime]()) for r in rates]
-        self._share = share
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._closed_until: datetime | None = None
-
-    def acquire(self) -> None:
-        """Wait until one more request fits every window."""
-        while True:
-            with self._lock:
-                now = self._clock.now()
-                wait = self._wait(now)
-                if wait <= 0:
-                    for _, _, calls in self._windows:
-                        calls.append(now)
-                    return
-            self._clock.sleep(wait)
-
-    def allow(self, calls: int, per: float) -> None:
-        """The platform says that its limit over `per` seconds is `calls`: from now on that counts."""
-        with self._lock:
-            self._windows = [
-                (max(1, int(calls * self._share)) if w[1].total_seconds() == per else w[0], *w[1:])
-                for w in self._windows
-            ]
-
-    def pause(self, seconds: float) -> None:
-        """Let nothing through for `seconds`: the platform said so."""
-        with self._lock:
-            until = self._clock.now() + timedelta(seconds=seconds)
-            if self._closed_until is None or until > self._closed_until:
-                self._closed_until = until
-
-    def _wait(self, now: datetime) -> float:
-        wait = 0.0
-        if self._closed_until is not None:
-            wait = (self._closed_until - now).total_seconds()
-        for limit, per, calls in self._windows:
-            while calls and calls[0] <= now - per:
-                calls.popleft()
-            if len(calls) >= limit:
-                # a millisecond more than needed: the server rounds its window too
-                wait = max(wait, (calls[-limit] + per - now).total_seconds() + 0.001)
-        return wait
-
-
-class Login:
-    """Credentials that expire, as an `Auth`: logs in when they are first needed, shortly before they run out and when
-    they were refused.
-
-    One caller logs in while the others wait for its result, or for its refusal: wrong credentials are not tried again
-    within a minute, however many threads ask. `log_in` returns the headers and for how many seconds they hold (None:
-    until refused).
-    """
-
-    EARLY = 60.0
-    REMEMBERED = 60.0
-
-    def __init__(self, log_in: Callable[[], tuple[Mapping[str, str], float | None]], clock: Clock) -> None:
-        self._log_in = log_in
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._held: Mapping[str, str] | None = None
-        self._until: datetime | None = None
-        self._refused: tuple[AuthError, datetime] | None = None
-
-    def __repr__(self) -> str:
-        return "Login(…)"
-
-    def headers(self) -> Mapping[str, str]:
-        with self._lock:
-            if self._held is None or (self._until is not None and self._clock.now() >= self._until):
-                self._new()
-            return self._held or {}
-
-    def renew(self, refused: Mapping[str, str]) -> None:
-        with self._lock:
-            if self._held is None or dict(self._held) == dict(refused):
-                self._new()
-
-    def _new(self) -> None:
-        now = self._clock.now()
-        if self._refused is not None and now < self._refused[1]:
-            raise self._refused[0]
-        try:
-            self._held, lasts = self._log_in()
-        except AuthError as error:
-            self._refused = (error, now + timedelta(seconds=self.REMEMBERED))
-            raise
-        # a login that lasts less than two margins would be renewed before every request
-        early = None if lasts is None else max(lasts - self.EARLY, lasts / 2)
-        self._until = None if early is None else now + timedelta(seconds=early)
-        self._refused = None
 
 
 class _Again(Exception):

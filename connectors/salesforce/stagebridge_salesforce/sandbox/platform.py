@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, ClassVar
+from urllib.parse import parse_qsl
 
 from stagebridge.sandbox import Answer, Call, Platform, Switch
-from stagebridge_salesforce.sandbox import schema, soql
+from stagebridge_salesforce.sandbox import schema
 from stagebridge_salesforce.sandbox.bulk import Bulk
+from stagebridge_salesforce.sandbox.door import Door
+from stagebridge_salesforce.sandbox.queries import Queries
 from stagebridge_salesforce.sandbox.store import Row, Store, eighteen
 from stagebridge_salesforce.sandbox.writes import RETRIEVE_BATCH, RowError, Several, Writes
 
 OLDEST, NEWEST = 41, 68
-LONGEST_URI = 16_384
 
 
 class SalesforceSandbox(Platform):
@@ -51,9 +53,8 @@ class SalesforceSandbox(Platform):
         self.integration_user = self.store.insert("User", user, 0, owner="").values["Id"]
         self.writer = Writes(self.kit, self.store, self.integration_user)
         self.bulk = Bulk(self.writer)
-        self.sessions: dict[str, int] = {}
-        self.locators: dict[str, tuple[list[dict[str, Any]], int, int]] = {}
-        self.requests_today = 0
+        self.door = Door(self.kit, self.writer, self.integration_user)
+        self.queries = Queries(self.kit, self.store, self.writer)
         if self.kit.switches["deployed"]:
             self._deploy_own()
 
@@ -130,7 +131,7 @@ class SalesforceSandbox(Platform):
             r.values["Id"] for o in ("Contact", "Lead") for r in self.store.rows[o].values() if r.values["IsDeleted"]
         ]
         out["jobs"] = {j.id: j.state for j in self.bulk.jobs.values()}
-        out["requests_today"] = self.requests_today
+        out["requests_today"] = self.door.requests_today
         return out
 
     def _shown(self, object: str, row: Row) -> dict[str, Any]:
@@ -145,7 +146,7 @@ class SalesforceSandbox(Platform):
     def handle(self, call: Call) -> Answer:
         if call.path == "/services/oauth2/token":
             call.route = "token"
-            return self._login(call)
+            return self.door.login(call)
         match = re.fullmatch(r"/services/data/v(\d+)\.0(/.*)?", call.path)
         if match is None:
             return RowError("NOT_FOUND", "The requested resource does not exist").rest(404)
@@ -153,14 +154,14 @@ class SalesforceSandbox(Platform):
         call.route = "/" + "/".join(re.sub(r"^[0-9A-Za-z]{15,18}$", "{id}", s) for s in rest)
         if version < OLDEST:
             return RowError("GONE", f"API version v{version}.0 has been retired").rest(410)
-        refused = self._refuse(call)
+        refused = self.door.refuse(call)
         if refused is not None:
             return refused
         if version > NEWEST:
             return RowError("NOT_FOUND", "The requested resource does not exist").rest(404)
         answer = self._route(call, f"{version}.0", rest)
         answer.headers["Sforce-Limit-Info"] = (
-            f"api-usage={self.requests_today}/{self.kit.switches['daily_requests']}, api-bursts=1/750"
+            f"api-usage={self.door.requests_today}/{self.kit.switches['daily_requests']}, api-bursts=1/750"
         )
         return answer
 
@@ -173,37 +174,18 @@ class SalesforceSandbox(Platform):
             "UNKNOWN_EXCEPTION" if status >= 500 else "JSON_PARSER_ERROR", "An unexpected error occurred"
         ).rest(status)
 
-    def _refuse(self, call: Call) -> Answer | None:
-        kinds = {f.kind for f in call.faults}
-        token = call.headers.get("authorization", "").removeprefix("Bearer ")
-        expires = self.sessions.get(token)
-        if "expired_token" in kinds:
-            self.sessions.pop(token, None)
-            expires = None
-        if expires is None or expires <= self.writer.now:
-            return RowError("INVALID_SESSION_ID", "Session expired or invalid").rest(401)
-        self.requests_today += 1
-        if "daily_limit" in kinds or self.requests_today > int(self.kit.switches["daily_requests"]):
-            return RowError("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.").rest(403)
-        if "concurrent_limit" in kinds:
-            return RowError(
-                "REQUEST_LIMIT_EXCEEDED", "ConcurrentRequests (Concurrent API Requests) Limit exceeded."
-            ).rest(403)
-        uri = call.path + "?" + "&".join(f"{k}={v}" for k, v in call.query.items())
-        if len(uri) > LONGEST_URI:
-            return RowError("URI_TOO_LONG", "URI too long").rest(414)
-        return None
-
     def _route(self, call: Call, version: str, rest: list[str]) -> Answer:
         try:
             match (call.method, rest):
                 case ("GET", ["query" | "queryAll", locator]):
-                    return self._more(call, version, locator)
+                    return self.queries.more(call, version, locator)
                 case ("GET", ["query" | "queryAll" as verb]):
-                    return self._query(call, version, call.query.get("q", ""), all_rows=verb == "queryAll")
+                    return self.queries.run(call, version, call.query.get("q", ""), all_rows=verb == "queryAll")
                 case ("GET", ["limits"]):
                     most = int(self.kit.switches["daily_requests"])
-                    return Answer(200, {"DailyApiRequests": {"Max": most, "Remaining": most - self.requests_today}})
+                    return Answer(
+                        200, {"DailyApiRequests": {"Max": most, "Remaining": most - self.door.requests_today}}
+                    )
                 case ("GET", ["sobjects"]):
                     return Answer(
                         200,
@@ -231,129 +213,6 @@ class SalesforceSandbox(Platform):
         except RowError as error:
             return error.rest(404 if error.code in ("NOT_FOUND", "ENTITY_IS_DELETED") else 400)
         return RowError("NOT_FOUND", "The requested resource does not exist").rest(404)
-
-    # --- login -------------------------------------------------------------------------------------------------
-
-    def _login(self, call: Call) -> Answer:
-        form = call.form()
-        host = call.headers.get("x-original-host") or call.headers.get("host", "")
-        own = f"{self.kit.switches['domain']}.salesforce.com"
-        id_, secret = form.get("client_id"), form.get("client_secret")
-        basic = call.headers.get("authorization", "")
-        if basic.startswith("Basic "):
-            id_, _, secret = base64.b64decode(basic[6:]).decode().partition(":")
-
-        def refuse(error: str, text: str) -> Answer:
-            return Answer(400, {"error": error, "error_description": text})
-
-        grant = form.get("grant_type")
-        if grant == "client_credentials":
-            if host.startswith(("login.", "test.")) or (not host.startswith("127.0.0.1") and host != own):
-                return refuse("invalid_grant", "request not supported on this domain")
-            if id_ != self.kit.switches["client_id"]:
-                return refuse("invalid_client_id", "client identifier invalid")
-            if secret != self.kit.switches["client_secret"]:
-                return refuse("invalid_client", "invalid client credentials")
-        elif grant == "urn:ietf:params:oauth:grant-type:jwt-bearer":
-            wrong = self._jwt(form.get("assertion", ""))
-            if wrong:
-                return refuse("invalid_grant", wrong)
-        else:
-            return refuse("unsupported_grant_type", "grant type not supported")
-        token = f"00Dak0!{self.kit.random.getrandbits(80):020x}"
-        self.sessions[token] = self.writer.now + int(self.kit.switches["session_seconds"]) * 1000
-        return Answer(200, {
-            "access_token": token, "instance_url": f"https://{own}", "id": f"https://login.salesforce.com/id/00D/{self.integration_user}",
-            "token_type": "Bearer", "issued_at": str(self.writer.now), "signature": "c2lnbmF0dXJl",
-        })  # fmt: skip
-
-    def _jwt(self, assertion: str) -> str:
-        try:
-            head, claims, _ = assertion.split(".")
-            header = json.loads(base64.urlsafe_b64decode(head + "=="))
-            body = json.loads(base64.urlsafe_b64decode(claims + "=="))
-        except ValueError:
-            return "invalid assertion"
-        if header.get("alg") != "RS256" or body.get("iss") != self.kit.switches["client_id"] or not body.get("sub"):
-            return "invalid assertion"
-        if body.get("aud") not in ("https://login.salesforce.com", "https://test.salesforce.com"):
-            return "audience is invalid"
-        left = float(body.get("exp", 0)) - self.writer.now / 1000
-        return "" if 0 < left <= 300 else "expired authorization code"
-
-    # --- query -------------------------------------------------------------------------------------------------
-
-    def _query(self, call: Call, version: str, text: str, *, all_rows: bool) -> Answer:
-        try:
-            query = soql.parse(text)
-        except soql.Malformed as error:
-            return RowError("MALFORMED_QUERY", str(error)).rest()
-        if query.object not in self.store.fields:
-            return RowError("INVALID_TYPE", f"sObject type '{query.object}' is not supported.").rest()
-        fields, hidden = self.store.fields[query.object], self.writer.hidden()
-        for name in sorted(query.used):
-            first = name.split(".")[0]
-            if (name not in fields or name in hidden) and not (("." in name) and f"{first}Id" in fields):
-                return RowError("INVALID_FIELD", f"No such column '{name}' on entity '{query.object}'.").rest()
-        now = self.writer.now
-        rows = []
-        for row in self.store.rows[query.object].values():
-            if row.visible_from > now or (not all_rows and row.values.get("IsDeleted")):
-                continue
-            joined = self._joined(query.object, row) if any("." in n for n in query.used) else row.values
-            if query.test(joined):
-                rows.append(joined)
-        for name, down in reversed(query.order):
-            rows.sort(key=lambda r, n=name: soql.ordered(soql.get(r, n)), reverse=down)  # type: ignore[misc]
-        if query.count:
-            return Answer(200, {"totalSize": len(rows), "done": True, "records": []})
-        rows = rows[: query.limit] if query.limit is not None else rows
-        shown = [self._record(query.object, query.fields, r, version) for r in rows]
-        call.records = len(shown)
-        return self._page(version, shown, 0, len(shown), now)
-
-    def _joined(self, object: str, row: Row) -> dict[str, Any]:
-        out = dict(row.values)
-        for name, parent in (("AccountId", "Account"), ("OwnerId", "User")):
-            if out.get(name):
-                found = self.store.get(parent, out[name])
-                out[name.removesuffix("Id")] = found.values if found else None
-        return out
-
-    def _record(self, object: str, names: list[str], row: dict[str, Any], version: str) -> dict[str, Any]:
-        out: dict[str, Any] = {
-            "attributes": {"type": object, "url": f"/services/data/v{version}/sobjects/{object}/{row['Id']}"}
-        }
-        for name in names:
-            first, _, inner = name.partition(".")
-            if not inner:
-                out[name] = row.get(name)
-            elif row.get(first) is None:
-                out[first] = None
-            else:
-                out.setdefault(first, {"attributes": {"type": first}})[inner] = row[first].get(inner)
-        return out
-
-    def _page(self, version: str, rows: list[dict[str, Any]], start: int, total: int, began: int) -> Answer:
-        size = int(self.kit.switches["page_rows"])
-        if self.kit.switches["short_pages"]:
-            size = max(1, size - self.kit.random.randrange(max(1, size * 15 // 100)))
-        page = rows[start : start + size]
-        body: dict[str, Any] = {"totalSize": total, "done": start + len(page) >= total, "records": page}
-        if not body["done"]:
-            locator = f"0r8{self.kit.random.getrandbits(48):012x}-{start + len(page)}"
-            self.locators[locator] = (rows, start + len(page), began)
-            body["nextRecordsUrl"] = f"/services/data/v{version}/query/{locator}"
-        return Answer(200, body)
-
-    def _more(self, call: Call, version: str, locator: str) -> Answer:
-        held = self.locators.get(locator)
-        old = held is not None and self.writer.now - held[2] > 2 * 86_400_000
-        if held is None or old or any(f.kind == "bad_locator" for f in call.faults):
-            return RowError("INVALID_QUERY_LOCATOR", "invalid query locator").rest()
-        answer = self._page(version, held[0], held[1], len(held[0]), held[2])
-        call.records = len(answer.body["records"])
-        return answer
 
     # --- describe, single records, composite -------------------------------------------------------------------
 
@@ -394,7 +253,7 @@ class SalesforceSandbox(Platform):
                 if found is None:
                     raise RowError("NOT_FOUND", "The requested resource does not exist")
                 names = [n for n in call.query.get("fields", "").split(",") if n] or list(self.store.fields[object])
-                return Answer(200, self._record(object, names, self._joined(object, found), version))
+                return Answer(200, self.queries.record(object, names, self.queries.joined(object, found), version))
             case ("PATCH", [id_]):
                 found = self.store.get(object, id_, deleted=True)
                 if found is None or found.values["IsDeleted"]:
@@ -417,11 +276,7 @@ class SalesforceSandbox(Platform):
 
     def _window(self, call: Call, object: str, verb: str) -> Answer:
         def ms(name: str) -> float:
-            from datetime import datetime
-
             return datetime.fromisoformat(call.query[name].replace(" ", "+")).timestamp()
-
-        from datetime import datetime
 
         start, end = ms("start"), ms("end")
         rows = [
@@ -476,7 +331,11 @@ class SalesforceSandbox(Platform):
                 return RowError("INVALID_FIELD", f"No such column '{name}' on entity '{object}'.").rest()
         found = [self.store.get(object, i) for i in data["ids"]]
         return Answer(
-            200, [self._record(object, data["fields"], self._joined(object, r), version) if r else None for r in found]
+            200,
+            [
+                self.queries.record(object, data["fields"], self.queries.joined(object, r), version) if r else None
+                for r in found
+            ],
         )
 
     def _requests(self, call: Call, version: str) -> Answer:
@@ -484,8 +343,6 @@ class SalesforceSandbox(Platform):
         results = []
         for sub in call.json()["compositeRequest"][:25]:
             path, _, query = str(sub["url"]).partition("?")
-            from urllib.parse import parse_qsl
-
             inner = Call(
                 sub["method"], path, dict(parse_qsl(query)), call.headers, json.dumps(sub.get("body") or {}).encode()
             )
