@@ -19,9 +19,20 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from stagebridge.contact import decode, encode
+from stagebridge.contact import encode
 from stagebridge.ledger import schema as t
-from stagebridge.ledger.rows import ContactRow, HistoryRow, LinkRow, OutboxRow
+from stagebridge.ledger.rows import (
+    ContactRow,
+    HistoryRow,
+    LinkRow,
+    OutboxRow,
+    contact_row,
+    contact_values,
+    history_row,
+    link_row,
+    link_values,
+    outbox_row,
+)
 
 CHUNK = 500  # values in one IN (…)
 
@@ -83,29 +94,9 @@ class Book:
             rows: list[ContactRow] = []
             for part in _chunks(sorted(todo)):
                 for r in self.tx.execute(sa.select(t.contact).where(t.contact.c.id.in_(part))):
-                    origin = {p: (o[0], o[1], o[2]) for p, o in orjson.loads(r.origin).items()}
-                    rows.append(
-                        ContactRow(r.id, r.key, r.first_seen, decode(r.data), origin, r.stage_row, r.merged_into)
-                    )
+                    rows.append(contact_row(r))
                 for r in self.tx.execute(sa.select(t.link).where(t.link.c.contact_id.in_(part))):
-                    self._add_link(
-                        LinkRow(
-                            r.id,
-                            r.connection,
-                            r.object,
-                            r.remote_id,
-                            r.contact_id,
-                            r.state,
-                            decode(r.sent),
-                            decode(r.seen),
-                            orjson.loads(r.blocked),
-                            orjson.loads(r.memory),
-                            r.mapping,
-                            r.fingerprint,
-                            r.version,
-                            r.saw_row,
-                        )
-                    )
+                    self._add_link(link_row(r))
             for row in rows:
                 self.contacts[row.id] = row
                 self._links_of.setdefault(row.id, [])
@@ -159,24 +150,7 @@ class Book:
             self._history[i] = []
         for part in _chunks([i for i in wanted if not self.contacts[i].new]):
             for r in self.tx.execute(sa.select(t.history).where(t.history.c.contact_id.in_(part))):
-                self._history[r.contact_id].append(
-                    HistoryRow(
-                        r.id,
-                        r.contact_id,
-                        r.stage,
-                        r.at,
-                        r.connection,
-                        r.previous,
-                        r.link_id,
-                        r.saw_row,
-                        r.verdict,
-                        r.reason,
-                        r.baseline,
-                        r.deliberate,
-                        r.event_id,
-                        r.run_id,
-                    )
-                )
+                self._history[r.contact_id].append(history_row(r))
 
     def load_outbox(self, contact_ids: Iterable[int]) -> None:
         for part in _chunks(sorted(contact_ids)):
@@ -187,24 +161,7 @@ class Book:
     def _add_outbox(self, r: Any) -> OutboxRow:
         key = (r.connection, r.object, r.contact_id)
         if key not in self.outbox:
-            self.outbox[key] = OutboxRow(
-                r.id,
-                r.connection,
-                r.object,
-                r.contact_id,
-                r.link_id,
-                r.state,
-                r.token,
-                r.mark,
-                r.lease,
-                decode(r.intent) if r.intent else {},
-                r.attempts,
-                r.not_before,
-                r.desired,
-                r.code,
-                r.error,
-                orjson.loads(r.parked) if r.parked else {},
-            )
+            self.outbox[key] = outbox_row(r)
         return self.outbox[key]
 
     def outbox_rows(self, query: sa.Select[Any]) -> list[OutboxRow]:
@@ -275,19 +232,10 @@ class Book:
         self, contact: ContactRow, link: LinkRow | None, path: str, old: Any, new: Any, kind: str, rule: str
     ) -> None:
         """A row of the change log: every value written anywhere, and every value overruled."""
-        self._changes.append(
-            {
-                "run_id": self.run_id,
-                "contact_id": contact.id,
-                "link_id": link.id if link else None,
-                "path": path,
-                "old": _one(old),
-                "new": _one(new),
-                "kind": kind,
-                "rule": rule,
-                "at": self.now,
-            }
-        )
+        self._changes.append({
+            "run_id": self.run_id, "contact_id": contact.id, "link_id": link.id if link else None, "path": path,
+            "old": _one(old), "new": _one(new), "kind": kind, "rule": rule, "at": self.now,
+        })  # fmt: skip
 
     def open_conflict(self, kind: str, contact: ContactRow, link: LinkRow, path: str = "", **detail: Any) -> None:
         """Something that a person must know or decide; opened once until it is closed."""
@@ -346,7 +294,7 @@ class Book:
 
     def _flush_contacts(self) -> None:
         rows = [c for c in self.contacts.values() if c.new or c.dirty]
-        self._write(t.contact, [(c.new, _contact_values(c)) for c in rows])
+        self._write(t.contact, [(c.new, contact_values(c)) for c in rows])
         stored = {c.id: c.new for c in rows}
         for c in rows:
             c.new = c.dirty = False
@@ -361,7 +309,7 @@ class Book:
 
     def _flush_links(self) -> None:
         rows = [r for r in self.links.values() if r.new or r.dirty]
-        self._write(t.link, [(r.new, _link_values(r)) for r in rows])
+        self._write(t.link, [(r.new, link_values(r)) for r in rows])
         for r in rows:
             r.new = r.dirty = False
 
@@ -375,22 +323,16 @@ class Book:
     def _flush_outbox(self) -> None:
         for part in _chunks(sorted(self._outbox_drop)):
             self.tx.execute(sa.delete(t.outbox).where(t.outbox.c.id.in_(part)))
+        alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
         for row_id, values in self._outbox_set.items():
-            self.tx.execute(sa.update(t.outbox).where(t.outbox.c.id == row_id).values(**values))
+            alike.setdefault(tuple(sorted(values)), []).append({"_id": row_id, **values})
+        for names, rows in alike.items():
+            update = sa.update(t.outbox).where(t.outbox.c.id == sa.bindparam("_id"))
+            self.tx.execute(update.values({n: sa.bindparam(n) for n in names}), rows)
+        fresh = {"state": "pending", "attempts": 0, "not_before": 0, "desired": None, "code": None, "error": None}
         new = [
-            {
-                "connection": key[0],
-                "object": key[1],
-                "contact_id": key[2],
-                "state": "pending",
-                "attempts": 0,
-                "not_before": 0,
-                "desired": None,
-                "code": None,
-                "error": None,
-                **values,
-            }
-            for key, values in self._outbox_new.items()
+            {"connection": connection, "object": object, "contact_id": contact_id, **fresh, **values}
+            for (connection, object, contact_id), values in self._outbox_new.items()
         ]
         if new:
             self.tx.execute(sa.insert(t.outbox), new)
@@ -474,37 +416,6 @@ def _identities(values: dict[str, Any]) -> set[tuple[str, str]]:
     emails = {values.get("email"), *(values.get("emails") or ())}
     phones = {values.get("phone"), values.get("mobile")}
     return {("email", e.casefold()) for e in emails if e} | {("phone", p) for p in phones if p}
-
-
-def _contact_values(c: ContactRow) -> dict[str, Any]:
-    return {
-        "id": c.id,
-        "key": c.key,
-        "data": encode(c.values),
-        "origin": orjson.dumps(c.origin).decode(),
-        "stage_row": c.stage_row,
-        "first_seen": c.first_seen,
-        "merged_into": c.merged_into,
-    }
-
-
-def _link_values(r: LinkRow) -> dict[str, Any]:
-    return {
-        "id": r.id,
-        "connection": r.connection,
-        "object": r.object,
-        "remote_id": r.remote_id,
-        "contact_id": r.contact_id,
-        "state": r.state,
-        "sent": encode(r.sent),
-        "seen": encode(r.seen),
-        "blocked": orjson.dumps(r.blocked).decode(),
-        "memory": orjson.dumps(r.memory).decode(),
-        "mapping": r.mapping,
-        "fingerprint": r.fingerprint,
-        "version": r.version,
-        "saw_row": r.saw_row,
-    }
 
 
 def _one(value: Any) -> str | None:

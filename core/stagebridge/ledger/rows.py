@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import orjson
+
+from stagebridge.contact import decode, encode
+
 LinkState = Literal["live", "dup", "alias", "gone"]
 
 Origin = tuple[int, int, bool]
@@ -89,3 +93,49 @@ class OutboxRow:
     code: str | None
     error: str | None
     parked: dict[str, dict[str, Any]]
+
+
+# --- out of a table and into one -------------------------------------------------------------------------------
+
+
+def contact_row(r: Any) -> ContactRow:
+    origin = {p: (o[0], o[1], o[2]) for p, o in orjson.loads(r.origin).items()}
+    return ContactRow(r.id, r.key, r.first_seen, decode(r.data), origin, r.stage_row, r.merged_into)
+
+
+def contact_values(c: ContactRow) -> dict[str, Any]:
+    return {
+        "id": c.id, "key": c.key, "data": encode(c.values), "origin": orjson.dumps(c.origin).decode(),
+        "stage_row": c.stage_row, "first_seen": c.first_seen, "merged_into": c.merged_into,
+    }  # fmt: skip
+
+
+def link_row(r: Any) -> LinkRow:
+    return LinkRow(
+        r.id, r.connection, r.object, r.remote_id, r.contact_id, r.state, decode(r.sent), decode(r.seen),
+        orjson.loads(r.blocked), orjson.loads(r.memory), r.mapping, r.fingerprint, r.version, r.saw_row,
+    )  # fmt: skip
+
+
+def link_values(r: LinkRow) -> dict[str, Any]:
+    return {
+        "id": r.id, "connection": r.connection, "object": r.object, "remote_id": r.remote_id, "contact_id": r.contact_id,
+        "state": r.state, "sent": encode(r.sent), "seen": encode(r.seen), "blocked": orjson.dumps(r.blocked).decode(),
+        "memory": orjson.dumps(r.memory).decode(), "mapping": r.mapping, "fingerprint": r.fingerprint,
+        "version": r.version, "saw_row": r.saw_row,
+    }  # fmt: skip
+
+
+def history_row(r: Any) -> HistoryRow:
+    return HistoryRow(
+        r.id, r.contact_id, r.stage, r.at, r.connection, r.previous, r.link_id, r.saw_row, r.verdict, r.reason, r.baseline,
+        r.deliberate, r.event_id, r.run_id,
+    )  # fmt: skip
+
+
+def outbox_row(r: Any) -> OutboxRow:
+    return OutboxRow(
+        r.id, r.connection, r.object, r.contact_id, r.link_id, r.state, r.token, r.mark, r.lease,
+        decode(r.intent) if r.intent else {}, r.attempts, r.not_before, r.desired, r.code, r.error,
+        orjson.loads(r.parked) if r.parked else {},
+    )  # fmt: skip
