@@ -27,8 +27,10 @@ def test_a_sync_with_its_ledger_in_postgresql_converges_and_holds_the_lock(tmp_p
             )
             assert {n: p.created for n, p in w.sync().pushed.items()} == {"crm": 20, "sales": 100}
             assert w.sync().writes == 0
-            with Ledger.open(url).lock(), pytest.raises(Busy):
+            another = Ledger.open(url)
+            with another.lock(), pytest.raises(Busy):
                 w.sync()
+            another.close()
     finally:
         with database.begin() as tx:
             metadata = sa.MetaData()
