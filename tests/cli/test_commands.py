@@ -118,6 +118,42 @@ def test_conflicts_are_listed_and_settled(sh: Shell) -> None:
     assert "no open conflict 99" in sh("conflicts", "resolve", "99", "--ignore", code=2)
 
 
+def test_conflicts_are_decided_in_a_spreadsheet(sh: Shell, tmp_path: Path) -> None:
+    sh("provision", "crm", "--apply")
+    sh.w.boxes["sales"].seed({"Contact": [{"LastName": "Third", "Email": ADA}]})
+    sh("sync")
+    file = tmp_path / "conflicts.csv"
+    assert "2 conflicts in" in sh("conflicts", "--csv", str(file))
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert "exists already" in sh("conflicts", "--csv", str(file), code=2)
+    head, first, second = file.read_text("utf-8-sig").splitlines()
+    # as a spreadsheet program saves it, with the last column filled in
+    rows = [head, first + "sales", second + "nobody"]
+    file.write_text("\n".join(rows).replace(",", ";"), "utf-8-sig")
+    assert "no connection is called 'nobody'" in sh("conflicts", "resolve", "--from", str(file), code=2)
+    assert len(sh.json("conflicts")) == 2, "nothing was settled"
+    file.write_text("\n".join([head, first + "sales", second]).replace(",", ";"), "utf-8-sig")
+    assert "is the record that is kept in step" in sh("conflicts", "resolve", "--from", str(file))
+    assert [c["id"] for c in sh.json("conflicts")] == [int(second.split(",")[0])]
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n", "utf-8")
+    assert "lacks the columns id and keep" in sh("conflicts", "resolve", "--from", str(tmp_path / "other.csv"), code=2)
+    assert "say which conflict" in sh("conflicts", "resolve", code=2)
+
+
+def test_a_run_is_undone_after_a_look_at_what_that_would_do(sh: Shell) -> None:
+    sh("provision", "crm", "--apply")
+    sh("sync")
+    sh.w.edit_hubspot("crm", "neu@example.com", jobtitle="Oops")
+    sh("sync")
+    number = str(max(r["id"] for r in sh.json("runs") if r["command"] == "sync"))
+    assert "Nothing has been written yet" in sh("undo", number)
+    assert sh.w.in_salesforce("sales", "Lead")["neu@example.com"]["Title"] == "Oops"
+    assert sh.json("undo", number, "--yes")["values"] == {"sales": 1}
+    assert "Title" not in sh.w.in_salesforce("sales", "Lead")["neu@example.com"]
+    assert "undone" in sh("conflicts")
+    assert "there was no run 4711" in sh("undo", "4711", code=2)
+
+
 def test_a_stage_is_set_by_hand_and_a_wrong_one_is_refused(sh: Shell) -> None:
     sh("provision", "crm", "--apply")
     sh("sync")
@@ -275,7 +311,7 @@ def test_the_help_of_every_command_fits_a_screen_and_says_what_it_does() -> None
     found = list(commands(typer.main.get_command(app)))
     names = {" ".join(w) for w in found}
     assert {"init", "connectors", "check", "discover", "provision", "plan", "sync", "scheduler", "status", "runs", "dead-letters",
-            "conflicts", "link", "unlink", "stage set", "trace", "mappings show", "state reset", "ledger backup", "forget", "sandbox",
+            "conflicts", "link", "unlink", "stage set", "undo", "trace", "mappings show", "state reset", "ledger backup", "forget", "sandbox",
             "demo"} <= names  # fmt: skip
     for words in found:
         output = CliRunner().invoke(app, [*words, "--help"]).output

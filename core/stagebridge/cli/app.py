@@ -9,7 +9,7 @@ from typing import Annotated
 import click
 import typer
 
-from stagebridge.cli import accounts, decisions, demo, looking, syncing, upkeep
+from stagebridge.cli import accounts, conflicts, decisions, demo, looking, syncing, upkeep
 from stagebridge.cli.console import STATE, complain
 from stagebridge.errors import ConfigError, StagebridgeError
 
@@ -27,7 +27,7 @@ def _options(
     STATE.path, STATE.debug = config, debug
 
 
-for module in (accounts, syncing, looking, decisions, upkeep, demo):
+for module in (accounts, syncing, looking, conflicts, decisions, upkeep, demo):
     module.register(app)
 
 

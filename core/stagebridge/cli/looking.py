@@ -1,4 +1,4 @@
-"""status, runs, dead-letters, conflicts, trace."""
+"""status, runs, dead-letters, trace."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
-from stagebridge.cli.console import STATE, emit, open_engine, out, table
+from stagebridge.cli.console import STATE, emit, out, table
 from stagebridge.sync import inspect
-from stagebridge.sync.decide import Decisions
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -22,10 +21,6 @@ def register(app: typer.Typer) -> None:
     letters.command("retry")(retry)
     letters.command("discard")(discard)
     app.add_typer(letters, name="dead-letters")
-    open_ones = typer.Typer(help="What a person must decide: list, resolve.", invoke_without_command=True)
-    open_ones.callback()(conflicts)
-    open_ones.command("resolve")(resolve)
-    app.add_typer(open_ones, name="conflicts")
 
 
 def status(json_: Json = False) -> None:
@@ -89,28 +84,3 @@ def discard(which: Annotated[str, typer.Argument(help="The id from the list.")])
     """Leave a dead letter untried until the contact changes."""
     inspect.release(STATE.ledger(), which, retry=False)
     out.print(f"{which} stays as it is until the contact changes")
-
-
-def conflicts(context: typer.Context, json_: Json = False) -> None:
-    if context.invoked_subcommand is not None:
-        return
-    found = inspect.conflicts(STATE.ledger())
-    if json_:
-        emit(found)
-        return
-    for row in found:
-        known = ("id", "kind", "contact", "connection", "object", "remote_id", "path", "opened")
-        row["detail"] = ", ".join(f"{k}: {v}" for k, v in row.items() if k not in known)
-    table(found, ("id", "kind", "connection", "object", "remote_id", "path", "detail"), "no conflicts")
-
-
-def resolve(
-    which: Annotated[int, typer.Argument(help="The id from the list.")],
-    keep: Annotated[str | None, typer.Option("--keep", help="The connection that is right.")] = None,
-    ignore: Annotated[bool, typer.Option("--ignore", help="Leave everything as it is.")] = False,
-) -> None:
-    """Settle a conflict."""
-    if (keep is None) == (not ignore):
-        raise typer.BadParameter("say --keep CONNECTION or --ignore")
-    _, engine, _ = open_engine()
-    out.print(Decisions(engine).resolve(which, keep=keep), markup=False)

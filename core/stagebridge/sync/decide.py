@@ -77,6 +77,21 @@ class Decisions:
                 book.close_conflicts("stage_backward", contact, link, "stage")
         book.touched.add(contact.id)
 
+    def check(self, wanted: Sequence[tuple[int, str | None]]) -> None:
+        """That every decision can be carried out, before the first of them is. Raises `ConfigError` for the first that
+        names no open conflict or no connection."""
+        names = [s.name for s in self.engine.sides]
+        with self.engine.ledger.begin() as tx:
+            c = t.conflict.c
+            there = set(tx.execute(sa.select(c.id).where(c.closed.is_(None))).scalars())
+        for number, keep in wanted:
+            if number not in there:
+                raise ConfigError(f"there is no open conflict {number}", hint="`stagebridge conflicts` lists them.")
+            if keep is not None and keep not in names:
+                raise ConfigError(
+                    f"conflict {number}: no connection is called '{keep}'", hint=f"There are {', '.join(names)}."
+                )
+
     def resolve(self, conflict_id: int, *, keep: str | None) -> str:
         """Settle a conflict: `keep` names the connection whose word counts; None leaves things as they are. Returns what
         was done."""
@@ -120,6 +135,10 @@ class Decisions:
             why = "another record of this person holds our key there"
             self.engine.debts.block(link, KEY, "held", contact.key, message=why)
             return f"{link.remote_id} is the record that is kept in step"
+        if row.kind == "undone" and keep == row.connection:
+            return self._adopt(book, contact, link, row.path, f"conflict {row.id}: {keep} is right")
+        if row.kind == "undone" and keep == row.connection:
+            return self._adopt(book, contact, link, row.path, f"conflict {row.id}: {keep} is right")
         if row.kind == "deleted_there" and keep == row.connection:
             deleted_there(link, book.now)
             return "the person is deleted everywhere else too"
@@ -128,6 +147,21 @@ class Decisions:
             link.dirty = True
             return f"{row.path} is tried again"
         return "left as it is"
+
+    def _adopt(self, book: Book, contact: ContactRow, link: LinkRow, path: str, why: str) -> str:
+        """What this record shows counts for everybody."""
+        value = link.seen.get(path)
+        del link.blocked[path]
+        link.dirty = contact.dirty = True
+        if path == "stage" and isinstance(value, str):
+            self._set_stage(book, contact, value, why)
+        else:
+            book.changed(contact, link, path, contact.values.get(path), value, "accepted", why)
+            for part, one in parts(path, value):
+                contact.values[part] = one
+                contact.origin[part] = (link.id, book.now, True)
+        book.reindex(contact)
+        return f"what {link.connection} holds counts everywhere"
 
     def link(self, who: str, connection: str, object: str, remote_id: str) -> None:
         """This record is this person's, whatever its values say."""

@@ -99,9 +99,9 @@ class Engine:
         self.merger = Merger(self.debts, config, lifecycle)
         self.intake = Intake(self.debts, self.merger, Identifier(config), config)
         self.puller = Puller(self.desk, self.intake)
-        landing = Landing(self.intake)
-        self.settler = Settler(self.desk, self.debts, self.intake, landing)
-        self.unanswered = Unanswered(self.desk, self.puller, landing)
+        self.landing = Landing(self.intake)
+        self.settler = Settler(self.desk, self.debts, self.intake, self.landing)
+        self.unanswered = Unanswered(self.desk, self.puller, self.landing)
         self.planner = Planner(self.desk, self.debts, config)
         self.flight = flight
 
@@ -115,12 +115,12 @@ class Engine:
         Raises `Busy`; a connection that fails is in `report.failures`.
         """
         with self.ledger.lock():
-            report = self._open("plan")
-            self._pull(report, full)
+            report = self.open_run("plan")
+            self.pull(report, full=full)
             self._look_again(report)
             plan = self.planner.plan(self._pilot(only, limit))
             report.plan = plan
-            self._close(report, "ok")
+            self.close_run(report, "ok")
             return plan, report
 
     def sync(
@@ -139,9 +139,9 @@ class Engine:
         `report.failures`.
         """
         with self.ledger.lock():
-            report = self._open("sync")
+            report = self.open_run("sync")
             try:
-                self._pull(report, full)
+                self.pull(report, full=full)
                 self._look_again(report)
                 pilot = self._pilot(only, limit)
                 report.plan = self.planner.plan(pilot)
@@ -154,24 +154,26 @@ class Engine:
                 self._push(report, pilot)
                 self._bury()
             except GuardTripped as error:
-                self._close(report, "guarded", str(error))
+                self.close_run(report, "guarded", str(error))
                 raise
             except StagebridgeError as error:
-                self._close(report, "failed", str(error))
+                self.close_run(report, "failed", str(error))
                 raise
-            self._close(report, "failed" if report.failures else "ok")
+            self.close_run(report, "failed" if report.failures else "ok")
             return report
 
     # --- steps -------------------------------------------------------------------------------------------------
 
-    def _open(self, command: str) -> RoundReport:
+    def open_run(self, command: str) -> RoundReport:
+        """Begin a run, under the ledger's lock."""
         self._began = time.monotonic()
         self.desk.start(command)
         report = RoundReport({s.name: PullReport() for s in self.sides}, {s.name: PushReport() for s in self.sides})
         self._recount_where_configuration_changed()
         return report
 
-    def _close(self, report: RoundReport, state: str, error: str | None = None) -> None:
+    def close_run(self, report: RoundReport, state: str, error: str | None = None) -> None:
+        """End it: how it went and what is still open stands in the ledger."""
         with self.ledger.begin() as tx:
             c = t.conflict.c
             query = sa.select(c.kind, sa.func.count()).where(c.closed.is_(None)).group_by(c.kind)
@@ -183,7 +185,8 @@ class Engine:
         report.seconds = time.monotonic() - self._began
         self.desk.finish(state, report.to_json(), error)
 
-    def _pull(self, report: RoundReport, full: bool) -> None:
+    def pull(self, report: RoundReport, *, full: bool = False) -> None:
+        """Bring in what changed everywhere; a connection that fails is in `report.failures`."""
         for side in self.sides:
             if self._settle_unknown(side, report) and side.name not in report.failures:
                 self._guarded(

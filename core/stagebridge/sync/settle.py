@@ -131,6 +131,7 @@ class Settler:
                 if taken:
                     book.open_conflict("duplicate", contact, link, of=taken.remote_id, by="late create")
             link.blocked |= row.parked
+            book.changed(contact, link, "", None, None, "created", "sync")
             report.created += 1
         else:
             report.updated += 1
