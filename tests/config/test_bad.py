@@ -274,6 +274,7 @@ def test_a_missing_variable_brings_no_second_complaint_about_the_login(say: Any)
     ("ambiguous: guess", "ambiguous: 'guess' is none of review, newest, prefer_contact"),
     ("backward: reverse", "backward: 'reverse' is none of hold, revert, allow (nearest: revert)"),
     ("deletes: remove", "deletes: 'remove' is none of ignore, archive, erase"),
+    ("keep_changes: long", "keep_changes: 'long' is no time; write for example 90d, 12h or 5m"),
     ("verify: never", "verify: 'never' is none of always, changed, off"),
     ("write: both", "write: 'both' is none of primary, all"),
     ("match_phone: maybe", "match_phone: 'maybe' is neither true nor false"),

@@ -129,3 +129,15 @@ def test_a_ledger_without_room_says_so_and_goes_on_where_it_stopped(tmp_path: Pa
         engine.ledger.close()
         w.settle()
         assert len(w.in_salesforce("sales", "Lead")) == 400
+
+
+def test_the_change_log_is_kept_as_long_as_the_file_says(tmp_path: Path) -> None:
+    with world(tmp_path, crm="hubspot", sales="hubspot") as w:
+        w.contacts = {"keep_changes": "1d"}
+        w.boxes["crm"].seed(crowd(1))
+        w.settle()
+        w.edit_hubspot("crm", "p0@example.com", jobtitle="Engineer")
+        w.settle()
+        assert ("written", "sync") in w.changes("job_title")
+        w.sync(wait=86400)
+        assert w.changes("job_title") == []

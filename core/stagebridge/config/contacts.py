@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from stagebridge.config.problems import TRUTH, Problems
-from stagebridge.config.values import GUARDS, ContactsConfig, Guards, Rule
+from stagebridge.config.values import GUARDS, KEPT, ContactsConfig, Guards, Rule
 from stagebridge.contact import OPEN, PATHS, kind_of
 from stagebridge.document import Table, nearest
 from stagebridge.lifecycle import Lifecycle
@@ -23,7 +23,7 @@ CHOICES = {
 """Words that decide one thing each; the first is the default."""
 
 KEYS = (
-    "between", "initial", "include", "create", "rules", "guards", *CHOICES, "match_phone", "max_flips",
+    "between", "initial", "include", "create", "rules", "guards", *CHOICES, "match_phone", "max_flips", "keep_changes",
 )  # fmt: skip
 
 
@@ -50,6 +50,7 @@ class Contacts:
             guards=self._guards(problems.table(table, "guards", "contacts.guards")),
             match_phone=problems.truth(table, "match_phone", "contacts.match_phone", False),
             max_flips=problems.whole(table, "max_flips", "contacts.max_flips", 5, least=1),
+            keep_changes=problems.duration(table, "keep_changes", "contacts.keep_changes", KEPT),
             **{k: problems.choice(table, k, f"contacts.{k}", words, words[0]) for k, words in CHOICES.items()},
         )
 

@@ -82,6 +82,14 @@ class Problems:
             return default
         return int(value)
 
+    def duration(self, table: Table, key: str, where: str, default: float) -> float:
+        """Seconds."""
+        value = self.word(table, key, where)
+        found = default if value is None else seconds(value)
+        if not found:
+            self.add(table, key, where, f"'{value}' is no time; write for example 90d, 12h or 5m")
+        return found or default
+
     def named(self, table: Table, key: str, where: str, names: Iterable[str], known: Sequence[str]) -> None:
         for name in names:
             if name not in known:

@@ -18,6 +18,7 @@ SHIPPED = Path(__file__).with_name("stagebridge.schema.json")
 """The schema with the connectors that stagebridge publishes, for editors that take it from the installed package."""
 
 NUMBER_OR_SHARE = {"type": ["integer", "string"], "pattern": r"^(\d+|\d+(\.\d+)?%|off)$"}
+DURATION = {"type": "string", "pattern": r"^\d+(\.\d+)?\s*[smhd]$"}
 NAMES = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
 
 
@@ -34,7 +35,7 @@ def config_schema(names: Collection[str] | None = None) -> dict[str, Any]:
         "connections": _every({"oneOf": [_connection(name, model) for name, model in kinds.items()]}),
         "contacts": _contacts(),
         "jobs": {"type": "array", "items": _table({"name": {"const": "contacts"}, "every": {
-            "type": "string", "pattern": r"^\d+(\.\d+)?\s*[smhd]$", "examples": ["5m"]}}, "name", "every")},
+            **DURATION, "examples": ["5m"]}}, "name", "every")},
     }  # fmt: skip
     assert tuple(sections) == KEYS
     return {
@@ -73,6 +74,7 @@ def _contacts() -> dict[str, Any]:
         **{key: {"enum": list(words), "default": words[0]} for key, words in CHOICES.items()},
         "match_phone": {"type": "boolean", "default": False},
         "max_flips": {"type": "integer", "minimum": 1, "default": 5},
+        "keep_changes": {**DURATION, "default": "90d", "description": "How long the change log is kept."},
     })  # fmt: skip
 
 

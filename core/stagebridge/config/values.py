@@ -35,6 +35,9 @@ or `off`.
 - `max_deletes` and `max_opt_outs` 0: taking people away, or their consent, is never a side effect.
 """
 
+KEPT = 90 * 86400.0
+"""Seconds that the change log is kept unless the file says otherwise: a quarter, in which somebody notices."""
+
 SMALLEST_SHARE = 50
 """A share never means fewer people than this, so that a small account is not stopped by its size."""
 
@@ -71,7 +74,8 @@ class ContactsConfig:
     `rules`: per path pattern, the most exact first. `backward`: what becomes of a deliberate correction backwards.
     `deletes`: what follows when a person's last record in one system is deleted by somebody; never more than
     `max_deletes`. `verify`: whether records are read again before they are written: each of them, or by one read of what
-    changed since the last one, which believes the platform's index, or not at all.
+    changed since the last one, which believes the platform's index, or not at all. `keep_changes`: seconds that a row of
+    the change log is kept: what `trace` shows and `undo` can put back.
     """
 
     between: tuple[str, ...]
@@ -87,6 +91,7 @@ class ContactsConfig:
     write: Literal["primary", "all"] = "primary"
     match_phone: bool = False
     max_flips: int = 5
+    keep_changes: float = KEPT
 
     def rule(self, path: str) -> Rule:
         return _best(self.rules, path) or Rule()

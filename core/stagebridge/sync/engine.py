@@ -175,6 +175,8 @@ class Engine:
     def close_run(self, report: RoundReport, state: str, error: str | None = None) -> None:
         """End it: how it went and what is still open stands in the ledger."""
         with self.ledger.begin() as tx:
+            oldest = self.desk.now - int(self.config.keep_changes * 1000)
+            tx.execute(sa.delete(t.change).where(t.change.c.at < oldest))
             c = t.conflict.c
             query = sa.select(c.kind, sa.func.count()).where(c.closed.is_(None)).group_by(c.kind)
             report.conflicts = Counter({r[0]: r[1] for r in tx.execute(query)})
