@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import typer
+from click.testing import Result
 from typer.testing import CliRunner
 
 from engine_world import World, world
@@ -33,7 +34,14 @@ class Shell:
 
     w: World
 
-    def __call__(self, *words: str, code: int = 0, after: float = 130) -> str:
+    def __call__(self, *words: str, **options: Any) -> str:
+        result = self.run(*words, **options)
+        return result.output + (str(result.exception) if result.exception is not None and result.exit_code else "")
+
+    def json(self, *words: str, **options: Any) -> Any:
+        return json.loads(self.run(*words, "--json", **options).stdout)
+
+    def run(self, *words: str, code: int = 0, after: float = 130) -> Result:
         self.w.clock.sleep(after)
         self.w.config()
         os.environ.update({"TOKEN": "pat-test", "SECRET": "sandbox-secret"})
@@ -41,10 +49,7 @@ class Shell:
         result = CliRunner().invoke(app, ["-c", str(self.w.folder / "stagebridge.yaml"), *words])
         ended = getattr(result.exception, "exit_code", result.exit_code)
         assert ended == code, f"{words}: {ended}: {result.output} {result.exception!r}"
-        return result.output + (str(result.exception) if result.exception is not None and ended else "")
-
-    def json(self, *words: str, **options: Any) -> Any:
-        return json.loads(self(*words, "--json", **options))
+        return result
 
 
 @pytest.fixture

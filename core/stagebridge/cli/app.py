@@ -10,7 +10,7 @@ import click
 import typer
 
 from stagebridge.cli import accounts, conflicts, decisions, demo, looking, syncing, upkeep
-from stagebridge.cli.console import STATE, complain
+from stagebridge.cli.console import STATE, complain, listen
 from stagebridge.errors import ConfigError, StagebridgeError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ def _options(
     debug: Annotated[bool, typer.Option("--debug", help="Show a traceback where something fails.")] = False,
 ) -> None:
     STATE.path, STATE.debug = config, debug
+    listen()
 
 
 for module in (accounts, syncing, looking, conflicts, decisions, upkeep, demo):

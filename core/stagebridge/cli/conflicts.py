@@ -16,7 +16,7 @@ from stagebridge.errors import ConfigError
 from stagebridge.sync import inspect
 from stagebridge.sync.decide import Decisions
 
-COLUMNS = ("id", "kind", "contact", "connection", "object", "remote_id", "path", "opened", "detail")
+COLUMNS: tuple[str, ...] = ("id", "kind", "contact", "connection", "object", "remote_id", "path", "opened", "detail")
 DECISION = "keep"
 IGNORE = "ignore"
 # a spreadsheet program would carry these out

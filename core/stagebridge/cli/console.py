@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -39,6 +40,18 @@ class State:
 STATE = State()
 out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True)
+
+
+class _Alerts(logging.Handler):
+    """Alerts on standard error, one line each, for whoever reads a scheduled job's output."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        err.print(f"alert {record.getMessage()}", markup=False, highlight=False)
+
+
+def listen() -> None:
+    log = logging.getLogger("stagebridge.alerts")
+    log.handlers, log.propagate = [_Alerts()], False
 
 
 def emit(data: Any) -> None:

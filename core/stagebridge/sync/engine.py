@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,7 @@ from stagebridge.ledger import schema as t
 from stagebridge.ledger.book import Book
 from stagebridge.ledger.store import Ledger
 from stagebridge.lifecycle import Lifecycle
+from stagebridge.sync import alerts
 from stagebridge.sync.debts import Debts
 from stagebridge.sync.desk import Desk, Progress
 from stagebridge.sync.identify import Identifier
@@ -114,14 +116,11 @@ class Engine:
 
         Raises `Busy`; a connection that fails is in `report.failures`.
         """
-        with self.ledger.lock():
-            report = self.open_run("plan")
+        with self.ledger.lock(), self.run("plan") as report:
             self.pull(report, full=full)
             self._look_again(report)
-            plan = self.planner.plan(self._pilot(only, limit))
-            report.plan = plan
-            self.close_run(report, "ok")
-            return plan, report
+            report.plan = self.planner.plan(self._pilot(only, limit))
+        return report.plan, report
 
     def sync(
         self,
@@ -138,45 +137,51 @@ class Engine:
         Raises `Busy`, `GuardTripped`, `TryLater` for a stale plan; a connection that fails stops alone and is in
         `report.failures`.
         """
-        with self.ledger.lock():
-            report = self.open_run("sync")
-            try:
-                self.pull(report, full=full)
-                self._look_again(report)
-                pilot = self._pilot(only, limit)
-                report.plan = self.planner.plan(pilot)
-                if expect is not None and report.plan.digest != expect:
-                    raise TryLater(
-                        "the plan is stale: what would be written has changed since", hint="Make a new plan.",
-                        code="SB-STALE-PLAN",
-                    )  # fmt: skip
-                self.planner.guard(report.plan, allow)
-                self._push(report, pilot)
-                self._bury()
-            except GuardTripped as error:
-                self.close_run(report, "guarded", str(error))
-                raise
-            except StagebridgeError as error:
-                self.close_run(report, "failed", str(error))
-                raise
-            self.close_run(report, "failed" if report.failures else "ok")
-            return report
+        with self.ledger.lock(), self.run("sync") as report:
+            self.pull(report, full=full)
+            self._look_again(report)
+            pilot = self._pilot(only, limit)
+            report.plan = self.planner.plan(pilot)
+            if expect is not None and report.plan.digest != expect:
+                raise TryLater(
+                    "the plan is stale: what would be written has changed since", hint="Make a new plan.",
+                    code="SB-STALE-PLAN",
+                )  # fmt: skip
+            self.planner.guard(report.plan, allow)
+            self._push(report, pilot)
+            self._bury()
+        return report
 
     # --- steps -------------------------------------------------------------------------------------------------
 
-    def open_run(self, command: str) -> RoundReport:
-        """Begin a run, under the ledger's lock."""
-        self._began = time.monotonic()
+    @contextmanager
+    def run(self, command: str) -> Iterator[RoundReport]:
+        """A run, under the ledger's lock: it stands in the ledger with what it did and how it ended, whatever ends it."""
+        began, since = time.monotonic(), self.desk.now
         self.desk.start(command)
         report = RoundReport({s.name: PullReport() for s in self.sides}, {s.name: PushReport() for s in self.sides})
-        self._recount_where_configuration_changed()
-        return report
+        state, error = "failed", "stopped"
+        try:
+            self._recount_where_configuration_changed()
+            yield report
+            state, error = ("failed" if report.failures else "ok"), ""
+        except Exception as stop:
+            state, error = ("guarded" if isinstance(stop, GuardTripped) else "failed"), str(stop)
+            if isinstance(stop, StagebridgeError):
+                alerts.of_error(stop, self.desk.run_id)
+            raise
+        finally:
+            alerts.of_failures(report.failures, self.desk.run_id)
+            self._sum_up(report, since)
+            report.seconds = time.monotonic() - began
+            self.desk.finish(state, report.to_json(), error or None)
 
-    def close_run(self, report: RoundReport, state: str, error: str | None = None) -> None:
-        """End it: how it went and what is still open stands in the ledger."""
+    def _sum_up(self, report: RoundReport, since: int) -> None:
+        """What is open at the end of a run."""
         with self.ledger.begin() as tx:
             oldest = self.desk.now - int(self.config.keep_changes * 1000)
             tx.execute(sa.delete(t.change).where(t.change.c.at < oldest))
+            alerts.of_conflicts(tx, since, self.desk.run_id)
             c = t.conflict.c
             query = sa.select(c.kind, sa.func.count()).where(c.closed.is_(None)).group_by(c.kind)
             report.conflicts = Counter({r[0]: r[1] for r in tx.execute(query)})
@@ -184,8 +189,6 @@ class Engine:
             by_state = {r[0]: r[1] for r in tx.execute(states)}
         report.dead = by_state.get("dead", 0)
         report.waiting = by_state.get("pending", 0) + by_state.get("sending", 0)
-        report.seconds = time.monotonic() - self._began
-        self.desk.finish(state, report.to_json(), error)
 
     def pull(self, report: RoundReport, *, full: bool = False) -> None:
         """Bring in what changed everywhere; a connection that fails is in `report.failures`."""

@@ -12,6 +12,7 @@ from stagebridge.errors import StagebridgeError
 from stagebridge.lifecycle import Lifecycle
 from stagebridge.mapping import Mapping as FieldMapping
 from stagebridge.mapping import load_mapping
+from stagebridge.sync import alerts
 from stagebridge.sync.side import Side
 
 
@@ -44,4 +45,5 @@ def open_sides(config: Config, clock: Clock | None = None) -> tuple[list[Side], 
             sides.append(open_side(config.connections[name], config.lifecycle, clock))
         except StagebridgeError as error:
             failures[name] = error
+    alerts.of_failures(failures, None)
     return sides, failures

@@ -73,14 +73,12 @@ class Undo:
         engine, report = self.engine, UndoReport(run)
         with engine.ledger.lock():
             self._known(run)
-            round_ = engine.open_run(f"undo {run}" if carry_out else f"plan: undo {run}")
-            engine.pull(round_)
-            if round_.failures:
-                engine.close_run(round_, "failed", "not every connection could be read")
-                raise next(iter(round_.failures.values()))
-            for side, object, batch in self._batches(run, report):
-                self._batch(side, object, batch, report, carry_out=carry_out)
-            engine.close_run(round_, "ok")
+            with engine.run(f"undo {run}" if carry_out else f"plan: undo {run}") as round_:
+                engine.pull(round_)
+                if round_.failures:
+                    raise next(iter(round_.failures.values()))
+                for side, object, batch in self._batches(run, report):
+                    self._batch(side, object, batch, report, carry_out=carry_out)
         return report
 
     def _known(self, run: int) -> None:
