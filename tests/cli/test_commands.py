@@ -16,8 +16,7 @@ from typing import Any
 
 import pytest
 import typer
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from engine_world import World, world
 from stagebridge.cli.app import app
