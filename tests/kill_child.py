@@ -8,40 +8,19 @@ import os
 import signal
 import sys
 import threading
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import requests
 from sqlalchemy import event
 from sqlalchemy.engine import Engine as SqlEngine
 
 from stagebridge.config import Config, load_config
 from stagebridge.http import Client
 from stagebridge.ledger.store import Ledger
+from stagebridge.sandbox import RemoteClock
 from stagebridge.sync.engine import Engine
 from stagebridge.sync.setup import open_sides
 from stagebridge.sync.side import Side
-
-
-class SandboxClock:
-    """The stand-ins' clock, moved through their own protocol."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.read()
-
-    def read(self) -> None:
-        now = requests.post(f"{self.url}/_sandbox/clock", json={"advance": 0}, timeout=5).json()["now"]
-        self.offset = datetime.fromisoformat(now) - datetime.now(UTC)
-
-    def now(self) -> datetime:
-        return datetime.now(UTC) + self.offset
-
-    def sleep(self, seconds: float) -> None:
-        if seconds > 0:
-            requests.post(f"{self.url}/_sandbox/clock", json={"advance": seconds}, timeout=5)
-            self.offset += timedelta(seconds=seconds)
 
 
 class Steps:
@@ -54,7 +33,7 @@ class Steps:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def sync(config: Config, clock: SandboxClock, sides: list[Side], steps: Steps) -> None:
+def sync(config: Config, clock: RemoteClock, sides: list[Side], steps: Steps) -> None:
     clock.read()
     for side in sides:
         side.connector.close()  # this process has connections of its own
@@ -72,7 +51,7 @@ def sync(config: Config, clock: SandboxClock, sides: list[Side], steps: Steps) -
     engine.sync()
 
 
-def child(order: str, config: Config, clock: SandboxClock, sides: list[Side], pipe: int) -> None:
+def child(order: str, config: Config, clock: RemoteClock, sides: list[Side], pipe: int) -> None:
     kind, _, number = order.partition(" ")
     steps = Steps(int(number) if kind == "step" else 10**9)
     if kind == "after":
@@ -88,7 +67,7 @@ def main() -> None:
     for line in sys.stdin:
         if not sides:
             config = load_config(Path(config_path), {"TOKEN": "pat-test", "SECRET": "sandbox-secret"})
-            clock = SandboxClock(url)
+            clock = RemoteClock(url)
             sides, _ = open_sides(config, clock)
         reader, writer = os.pipe()
         pid = os.fork()

@@ -21,6 +21,8 @@ from sqlalchemy.engine import Connection
 
 from stagebridge.contact import encode
 from stagebridge.ledger import schema as t
+from stagebridge.ledger.conflicts import Conflicts
+from stagebridge.ledger.identities import Identities, identities_in
 from stagebridge.ledger.rows import (
     ContactRow,
     HistoryRow,
@@ -33,8 +35,7 @@ from stagebridge.ledger.rows import (
     link_values,
     outbox_row,
 )
-
-CHUNK = 500  # values in one IN (…)
+from stagebridge.ledger.tables import chunks, update_by_id
 
 Remote = tuple[str, str, str]
 """Connection, object, remote id."""
@@ -54,11 +55,10 @@ class Book:
         """Contacts whose debts are to be counted again."""
         self._links_of: dict[int, list[LinkRow]] = {}
         self._history: dict[int, list[HistoryRow]] = {}
-        self._identity: dict[tuple[str, str], set[int]] = {}
-        self._indexed: dict[int, set[tuple[str, str]]] = {}
+        self._keys: dict[str, int | None] = {}
+        self._identities = Identities()
         self._changes: list[dict[str, Any]] = []
-        self._conflicts: dict[tuple[str, int, str, str, str, str], dict[str, Any]] = {}
-        self._closed: list[tuple[str, int, str, str]] = []
+        self._conflicts = Conflicts()
         self._outbox_new: dict[tuple[str, str, int], dict[str, Any]] = {}
         self._outbox_drop: set[int] = set()
         self._outbox_set: dict[int, dict[str, Any]] = {}
@@ -70,7 +70,7 @@ class Book:
         """What ends most records before any decoding: {remote id: (fingerprint, version, state)}."""
         out: dict[str, tuple[str, int, str]] = {}
         c = t.link.c
-        for part in _chunks(ids):
+        for part in chunks(ids):
             query = sa.select(c.remote_id, c.fingerprint, c.version, c.state).where(
                 c.connection == connection, c.object == object, c.remote_id.in_(part)
             )
@@ -82,7 +82,7 @@ class Book:
         wanted = [i for i in ids if (connection, object, i) not in self.remotes]
         found: set[int] = set()
         c = t.link.c
-        for part in _chunks(wanted):
+        for part in chunks(wanted):
             query = sa.select(c.contact_id).where(c.connection == connection, c.object == object, c.remote_id.in_(part))
             found.update(self.tx.execute(query).scalars())
         self.load_contacts(found)
@@ -92,7 +92,7 @@ class Book:
         todo = {i for i in ids if i not in self.contacts}
         while todo:
             rows: list[ContactRow] = []
-            for part in _chunks(sorted(todo)):
+            for part in chunks(sorted(todo)):
                 for r in self.tx.execute(sa.select(t.contact).where(t.contact.c.id.in_(part))):
                     rows.append(contact_row(r))
                 for r in self.tx.execute(sa.select(t.link).where(t.link.c.contact_id.in_(part))):
@@ -100,7 +100,8 @@ class Book:
             for row in rows:
                 self.contacts[row.id] = row
                 self._links_of.setdefault(row.id, [])
-                self._indexed[row.id] = set() if row.merged_into else _identities(row.values)
+                self._keys[row.key] = row.id
+                self._identities.put(row.id, set() if row.merged_into else identities_in(row.values))
             todo = {r.merged_into for r in rows if r.merged_into} - self.contacts.keys()
 
     def load_all_of(self, connection: str) -> list[int]:
@@ -109,51 +110,40 @@ class Book:
         return list(self.tx.execute(query).scalars())
 
     def find_keys(self, keys: Collection[str]) -> dict[str, ContactRow]:
-        known = {c.key: c for c in self.contacts.values()}
-        missing = [k for k in keys if k not in known]
+        """The contacts with these keys, those merged into another followed."""
+        asked = [k for k in keys if k not in self._keys]
+        self._keys.update(dict.fromkeys(asked))
         ids: list[int] = []
-        for part in _chunks(missing):
+        for part in chunks(asked):
             ids += self.tx.execute(sa.select(t.contact.c.id).where(t.contact.c.key.in_(part))).scalars()
         self.load_contacts(ids)
-        known = {c.key: c for c in self.contacts.values()}
-        return {k: self.follow(known[k]) for k in keys if k in known}
+        return {k: self.follow(self.contacts[i]) for k in keys if (i := self._keys[k]) is not None}
 
     def load_identities(self, kind: str, values: Iterable[str]) -> None:
-        wanted = [v for v in set(values) if (kind, v) not in self._identity]
+        """Load whoever holds one of these."""
         ids: set[int] = set()
-        for v in wanted:
-            self._identity[kind, v] = set()
-        for part in _chunks(wanted):
-            query = sa.select(t.identity.c.value, t.identity.c.contact_id).where(
-                t.identity.c.kind == kind, t.identity.c.value.in_(part)
-            )
-            for value, contact_id in self.tx.execute(query):
-                self._identity[kind, value].add(contact_id)
-                ids.add(contact_id)
-        # what this transaction has changed already is newer than the table
-        for contact_id, pairs in self._indexed.items():
-            for pair in pairs:
-                if pair in self._identity:
-                    self._identity[pair].add(contact_id)
+        c = t.identity.c
+        for part in chunks(self._identities.unasked(kind, values)):
+            query = sa.select(c.contact_id).where(c.kind == kind, c.value.in_(part))
+            ids.update(self.tx.execute(query).scalars())
         self.load_contacts(ids)
 
     def holders(self, kind: str, value: str) -> list[ContactRow]:
         """The contacts that hold this identity now."""
-        if (kind, value) not in self._identity:
-            self.load_identities(kind, [value])
-        rows = {self.follow(self.contacts[i]).id for i in self._identity[kind, value]}
+        self.load_identities(kind, [value])
+        rows = {self.follow(self.contacts[i]).id for i in self._identities.holders((kind, value))}
         return [self.contacts[i] for i in sorted(rows)]
 
     def load_history(self, contact_ids: Iterable[int]) -> None:
         wanted = [i for i in contact_ids if i not in self._history]
         for i in wanted:
             self._history[i] = []
-        for part in _chunks([i for i in wanted if not self.contacts[i].new]):
+        for part in chunks([i for i in wanted if not self.contacts[i].new]):
             for r in self.tx.execute(sa.select(t.history).where(t.history.c.contact_id.in_(part))):
                 self._history[r.contact_id].append(history_row(r))
 
     def load_outbox(self, contact_ids: Iterable[int]) -> None:
-        for part in _chunks(sorted(contact_ids)):
+        for part in chunks(sorted(contact_ids)):
             for r in self.tx.execute(sa.select(t.outbox).where(t.outbox.c.contact_id.in_(part))):
                 if r.id not in self._outbox_drop:  # settled in this transaction, still in the table
                     self._add_outbox(r)
@@ -188,7 +178,7 @@ class Book:
 
     def history_of(self, contact: ContactRow) -> list[HistoryRow]:
         if contact.id not in self._history:
-            self.load_history([contact.id])
+            self.load_history(self.contacts)  # whoever is loaded is worked on together
         return self._history[contact.id]
 
     # --- changing ----------------------------------------------------------------------------------------------
@@ -196,7 +186,9 @@ class Book:
     def new_contact(self, key: str | None = None) -> ContactRow:
         row = ContactRow(self._id(t.contact), key or uuid.uuid4().hex, self.now, new=True)
         self.contacts[row.id] = row
-        self._links_of[row.id], self._indexed[row.id], self._history[row.id] = [], set(), []
+        self._keys[row.key] = row.id
+        self._identities.put(row.id, set())
+        self._links_of[row.id], self._history[row.id] = [], []
         return row
 
     def new_link(self, contact: ContactRow, connection: str, object: str, remote_id: str, state: str) -> LinkRow:
@@ -218,15 +210,8 @@ class Book:
 
     def reindex(self, contact: ContactRow) -> None:
         """The contact's e-mail or phone may have changed: from now on it is found under the new ones."""
-        old = self._indexed.get(contact.id, set())
-        new = set() if contact.merged_into else _identities(contact.values)
-        for pair in old - new:
-            self._identity.setdefault(pair, self._stored(pair)).discard(contact.id)
-        for pair in new - old:
-            self._identity.setdefault(pair, self._stored(pair)).add(contact.id)
-        if old != new:
-            self._indexed[contact.id] = new
-            contact.dirty = True
+        pairs = set() if contact.merged_into else identities_in(contact.values)
+        contact.dirty |= self._identities.put(contact.id, pairs)
 
     def changed(
         self, contact: ContactRow, link: LinkRow | None, path: str, old: Any, new: Any, kind: str, rule: str
@@ -239,12 +224,11 @@ class Book:
 
     def open_conflict(self, kind: str, contact: ContactRow, link: LinkRow, path: str = "", **detail: Any) -> None:
         """Something that a person must know or decide; opened once until it is closed."""
-        key = (kind, contact.id, link.connection, link.object, link.remote_id, path)
-        self._conflicts[key] = detail
+        self._conflicts.open(kind, contact, link, path, detail)
 
     def close_conflicts(self, kind: str, contact: ContactRow, link: LinkRow, path: str = "") -> None:
         """What was in the way is gone by itself."""
-        self._closed.append((kind, contact.id, f"{link.connection}\0{link.object}\0{link.remote_id}", path))
+        self._conflicts.close(kind, contact, link, path)
 
     def owe(self, connection: str, object: str, contact: ContactRow, link: LinkRow | None, **values: Any) -> None:
         """This link (or a record still to be created) is out of step."""
@@ -287,7 +271,7 @@ class Book:
         self._flush_links()
         self._flush_history()
         self._flush_outbox()
-        self._flush_conflicts()
+        self._conflicts.flush(self.tx, self.now)
         if self._changes:
             self.tx.execute(sa.insert(t.change), self._changes)
             self._changes = []
@@ -299,10 +283,10 @@ class Book:
         for c in rows:
             c.new = c.dirty = False
         changed = [i for i, new in stored.items() if not new]
-        for part in _chunks(changed):
+        for part in chunks(changed):
             self.tx.execute(sa.delete(t.identity).where(t.identity.c.contact_id.in_(part)))
         identities = [
-            {"kind": kind, "value": value, "contact_id": i} for i in stored for kind, value in self._indexed[i]
+            {"kind": kind, "value": value, "contact_id": i} for i in stored for kind, value in self._identities.of(i)
         ]
         if identities:
             self.tx.execute(sa.insert(t.identity), identities)
@@ -321,14 +305,13 @@ class Book:
             r.new = r.dirty = False
 
     def _flush_outbox(self) -> None:
-        for part in _chunks(sorted(self._outbox_drop)):
+        for part in chunks(sorted(self._outbox_drop)):
             self.tx.execute(sa.delete(t.outbox).where(t.outbox.c.id.in_(part)))
         alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
         for row_id, values in self._outbox_set.items():
-            alike.setdefault(tuple(sorted(values)), []).append({"_id": row_id, **values})
-        for names, rows in alike.items():
-            update = sa.update(t.outbox).where(t.outbox.c.id == sa.bindparam("_id"))
-            self.tx.execute(update.values({n: sa.bindparam(n) for n in names}), rows)
+            alike.setdefault(tuple(sorted(values)), []).append({"id": row_id, **values})
+        for rows in alike.values():
+            update_by_id(self.tx, t.outbox, rows)
         fresh = {"state": "pending", "attempts": 0, "not_before": 0, "desired": None, "code": None, "error": None}
         new = [
             {"connection": connection, "object": object, "contact_id": contact_id, **fresh, **values}
@@ -338,56 +321,11 @@ class Book:
             self.tx.execute(sa.insert(t.outbox), new)
         self._outbox_drop, self._outbox_set, self._outbox_new = set(), {}, {}
 
-    def _flush_conflicts(self) -> None:
-        c = t.conflict.c
-        for kind, contact_id, remote, path in self._closed:
-            connection, object, remote_id = remote.split("\0")
-            self.tx.execute(
-                sa.update(t.conflict)
-                .where(
-                    c.closed.is_(None),
-                    c.kind == kind,
-                    c.contact_id == contact_id,
-                    c.connection == connection,
-                    c.object == object,
-                    c.remote_id == remote_id,
-                    c.path == path,
-                )
-                .values(closed=self.now, resolution="settled by itself")
-            )
-        if self._conflicts:
-            contacts = sorted({k[1] for k in self._conflicts})
-            open_now: dict[tuple[str, int, str, str, str, str], int] = {}
-            for part in _chunks(contacts):
-                query = sa.select(t.conflict).where(c.closed.is_(None), c.contact_id.in_(part))
-                for r in self.tx.execute(query):
-                    open_now[r.kind, r.contact_id, r.connection, r.object, r.remote_id, r.path] = r.id
-            new = []
-            for key, detail in self._conflicts.items():
-                if key in open_now:
-                    self.tx.execute(
-                        sa.update(t.conflict).where(c.id == open_now[key]).values(detail=orjson.dumps(detail).decode())
-                    )
-                else:
-                    names = ("kind", "contact_id", "connection", "object", "remote_id", "path")
-                    new.append(
-                        dict(zip(names, key, strict=True))
-                        | {"detail": orjson.dumps(detail).decode(), "opened": self.now}
-                    )
-            if new:
-                self.tx.execute(sa.insert(t.conflict), new)
-        self._conflicts, self._closed = {}, []
-
     def _write(self, table: sa.Table, rows: Sequence[tuple[bool, dict[str, Any]]]) -> None:
         new = [values for is_new, values in rows if is_new]
         if new:
             self.tx.execute(sa.insert(table), new)
-        old = [{"_id": values["id"], **values} for is_new, values in rows if not is_new]
-        if old:
-            columns: dict[str, Any] = {n: sa.bindparam(n) for n in old[0] if n not in ("_id", "id")}
-            for row in old:
-                del row["id"]
-            self.tx.execute(sa.update(table).where(table.c.id == sa.bindparam("_id")).values(columns), old)
+        update_by_id(self.tx, table, [values for is_new, values in rows if not is_new])
 
     # --- inside ------------------------------------------------------------------------------------------------
 
@@ -397,14 +335,6 @@ class Book:
             self.remotes[link.connection, link.object, link.remote_id] = link
             self._links_of.setdefault(link.contact_id, []).append(link)
 
-    def _stored(self, pair: tuple[str, str]) -> set[int]:
-        query = sa.select(t.identity.c.contact_id).where(t.identity.c.kind == pair[0], t.identity.c.value == pair[1])
-        ids = set(self.tx.execute(query).scalars())
-        self.load_contacts(ids)
-        return {i for i in ids if pair in self._indexed.get(i, set())} | {
-            i for i, pairs in self._indexed.items() if pair in pairs
-        }
-
     def _id(self, table: sa.Table) -> int:
         if table.name not in self._next:
             self._next[table.name] = int(self.tx.scalar(sa.select(sa.func.max(table.c.id))) or 0)
@@ -412,20 +342,8 @@ class Book:
         return self._next[table.name]
 
 
-def _identities(values: dict[str, Any]) -> set[tuple[str, str]]:
-    emails = {values.get("email"), *(values.get("emails") or ())}
-    phones = {values.get("phone"), values.get("mobile")}
-    return {("email", e.casefold()) for e in emails if e} | {("phone", p) for p in phones if p}
-
-
 def _one(value: Any) -> str | None:
     return None if value is None else encode({"": value})
-
-
-def _chunks(items: Iterable[Any]) -> Iterable[list[Any]]:
-    listed = list(items)
-    for i in range(0, len(listed), CHUNK):
-        yield listed[i : i + CHUNK]
 
 
 __all__ = ["Book"]

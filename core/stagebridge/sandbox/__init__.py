@@ -49,9 +49,10 @@ from stagebridge.sandbox.app import App
 from stagebridge.sandbox.faults import Fault, normalised
 from stagebridge.sandbox.kit import Answer, Call, Kit, Platform, Switch
 from stagebridge.sandbox.limits import Daily, Windows
+from stagebridge.sandbox.remote import RemoteClock
 from stagebridge.sandbox.server import Sandbox, platforms, serve
 
 __all__ = [
-    "Answer", "App", "Call", "Daily", "Fault", "Kit", "Platform", "Sandbox", "Switch", "Windows", "normalised", "platforms",
+    "Answer", "App", "Call", "Daily", "Fault", "Kit", "Platform", "RemoteClock", "Sandbox", "Switch", "Windows", "normalised", "platforms",
     "serve",
 ]  # fmt: skip

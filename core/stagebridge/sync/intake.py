@@ -19,6 +19,7 @@ from stagebridge.connector import Record
 from stagebridge.ledger import schema as t
 from stagebridge.ledger.book import Book
 from stagebridge.ledger.rows import LinkRow
+from stagebridge.ledger.tables import chunks
 from stagebridge.mapping import View
 from stagebridge.sync.debts import Debts
 from stagebridge.sync.identify import Contested, Identifier, emails_of
@@ -93,6 +94,7 @@ class Intake:
         book.load_links(side.name, object, [r.id for r in news])
         views = {r.id: self._read(side, r, taken) for r in news if not r.deleted}
         self.identifier.preload(book, [v for i, v in views.items() if (side.name, object, i) not in book.remotes])
+        book.load_identities("email", (e for v in views.values() for e in emails_of(v)[:1]))
         book.load_outbox({x.contact_id for r in news if (x := book.remotes.get((side.name, object, r.id))) is not None})
         for record in news:
             link = book.remotes.get((side.name, object, record.id))
@@ -202,21 +204,25 @@ class Intake:
 
     def _suppressed(self, book: Book, side: Side, object: str, records: Iterable[Record]) -> set[str]:
         """Records of people who were erased: their ids, and their addresses on records older than the erasure (D2)."""
-        if not book.tx.scalar(sa.select(sa.func.count()).select_from(t.suppression)):
+        c = t.suppression.c
+        if book.tx.scalar(sa.select(c.at).limit(1)) is None:
             return set()
-        out = set()
-        for record in records:
-            c = t.suppression.c
-            view = side.mapping.read(record.data, object) if not record.deleted else {}
+        there = {r.id: r for r in records}
+        out: set[str] = set()
+        for part in chunks(there):
+            mine = sa.select(c.remote_id).where(c.connection == side.name, c.object == object, c.remote_id.in_(part))
+            out.update(book.tx.execute(mine).scalars())
+        views = {i: side.mapping.read(r.data, object) for i, r in there.items() if not r.deleted and i not in out}
+        hashes = {i: [hash_email(e) for e in emails_of(view)] for i, view in views.items()}
+        erased: dict[str, int] = {}
+        for part in chunks({h for some in hashes.values() for h in some}):
+            query = sa.select(c.email_hash, sa.func.max(c.at)).where(c.email_hash.in_(part)).group_by(c.email_hash)
+            erased.update({r[0]: r[1] for r in book.tx.execute(query)})
+        for i, view in views.items():
             created = ms(view.get("created_at"))
-            query = sa.select(c.at).where(c.connection == side.name, c.object == object, c.remote_id == record.id)
-            if book.tx.scalar(query) is not None:
-                out.add(record.id)
-                continue
-            hashes = [hash_email(e) for e in emails_of(view)] if isinstance(view, View) else []
-            erased = book.tx.scalar(sa.select(sa.func.max(c.at)).where(c.email_hash.in_(hashes))) if hashes else None
-            if erased is not None and (created is None or created <= erased):
-                out.add(record.id)
+            at = max((erased[h] for h in hashes[i] if h in erased), default=None)
+            if at is not None and (created is None or created <= at):
+                out.add(i)
         return out
 
 

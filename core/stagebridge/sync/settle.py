@@ -64,6 +64,7 @@ class Settler:
             tokens = {s.row_id: s.token for s in batch}
             query = sa.select(t.outbox).where(t.outbox.c.id.in_(list(tokens)), t.outbox.c.state == "sending")
             rows = {r.id: r for r in book.outbox_rows(query) if r.token == tokens[r.id]}
+            book.load_identities("email", (s.entry.email.casefold() for s in batch if s.entry.email))
             for sent, outcome in zip(batch, outcomes, strict=True):
                 row = rows.get(sent.row_id)
                 if row is None:
