@@ -57,7 +57,7 @@ def main() -> None:
     rounds = []
     for full in (False, False, False, True):
         clock.sleep(700)
-        engine = Engine(config.contacts, ledger, sides, config.lifecycle, clock)
+        engine = Engine(config.contacts, ledger, sides, config.lifecycle, clock, flight=1)
         cpu, wall = time.process_time(), time.monotonic()
         report = engine.sync(full=full)
         rounds.append({
