@@ -261,6 +261,8 @@ class Connector(ABC):
     Settings: ClassVar[type[ConnectorSettings]]
     capabilities: ClassVar[Capabilities]
     budgets: ClassVar[Mapping[str, Rate]] = {}
+    codes: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    """{code: (what happened, what to do)} of everything that this connector says (`stagebridge.codes`)."""
     example: ClassVar[str] = ""
     """A connection of this platform in `stagebridge.yaml`, its name first and with comments; secrets as `${NAME}`."""
     credentials: ClassVar[str] = ""

@@ -42,6 +42,7 @@ from stagebridge_hubspot import consent, hooks, paths, read, write
 from stagebridge_hubspot.account import Account
 from stagebridge_hubspot.answers import body_of, judge, row_outcome, sentence
 from stagebridge_hubspot.auth import Given, Refreshing
+from stagebridge_hubspot.codes import CODES
 from stagebridge_hubspot.settings import HubSpotSettings
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class HubSpot(Connector):
         erase=True,
     )
     # of a private app in a Free or Starter account, the smallest; search is counted on its own
+    codes = CODES
     example: ClassVar[str] = """\
 crm:
   type: hubspot

@@ -36,6 +36,7 @@ from stagebridge.mapping import Missing
 from stagebridge_salesforce import auth, org, read, write
 from stagebridge_salesforce.accounts import Accounts
 from stagebridge_salesforce.answers import RECOVERY, first_error, judge, row_outcome, usage
+from stagebridge_salesforce.codes import CODES
 from stagebridge_salesforce.settings import SalesforceSettings
 from stagebridge_salesforce.write import BATCH
 
@@ -61,6 +62,7 @@ class Salesforce(Connector):
         archive=True,
         erase=True,
     )
+    codes = CODES
     example: ClassVar[str] = """\
 sales:
   type: salesforce

@@ -1,0 +1,97 @@
+"""Every code that stagebridge says, what it means and what to do: the source of `docs/errors.md`.
+
+A connector adds its own in `Connector.codes`. A code that ends in `…` stands for a family: the platform's own code follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+CODES: Mapping[str, tuple[str, str]] = {
+    "SB-CONFIG": (
+        "The configuration or the command line is wrong. Nothing was contacted or changed.",
+        "The message names the file, the line and the key; mend it and run again.",
+    ),
+    "SB-MAPPING": (
+        "A mapping file is wrong.",
+        "Every line of the message reads `file:line: path: what`. `stagebridge mappings check FILE` checks it alone.",
+    ),
+    "SB-INITIAL": (
+        "Two systems both hold people, and nothing says who is right where both hold a value.",
+        "Write `initial: {prefer: CONNECTION}` or `initial: fill_empty` under `contacts`.",
+    ),
+    "SB-LEDGER": (
+        "The ledger cannot be used: another kind of file, written by another version, no room, no folder.",
+        "The hint says which; `stagebridge ledger upgrade` brings an older one up to date and copies it first.",
+    ),
+    "SB-NOT-SUPPORTED": (
+        "The platform has no such verb.",
+        "`stagebridge connectors` lists what each platform can do.",
+    ),
+    "SB-AUTH": (
+        "The platform refused the credentials.",
+        "Renew them, then `stagebridge check`. The other connections went on.",
+    ),
+    "SB-GUARD": (
+        "A run would have changed more than a guard allows, so it wrote nothing.",
+        "Look at `stagebridge plan`. If it is right, the hint names the `--allow` that lets this one run through.",
+    ),
+    "SB-STALE-PLAN": (
+        "What would be written is not what the saved plan says any more.",
+        "Make a new plan, look at it, and run that.",
+    ),
+    "SB-LATER": ("Not now; nothing is wrong.", "Run the same command later."),
+    "SB-BUSY": (
+        "Another run holds the ledger, or another program has locked its file.",
+        "Wait for it: this one changed nothing. Overlapping cron jobs end like this by design.",
+    ),
+    "SB-BUDGET": (
+        "A quota of the platform, or our share of it, is used up.",
+        "The hint says when it comes back. `budget` sets the share.",
+    ),
+    "SB-DOWN": (
+        "The platform gave no usable answer after all retries.",
+        "Nothing is lost: run the same command again later.",
+    ),
+    "SB-NO-ANSWER": (
+        "A write was sent and its answer never came.",
+        "Nothing to do: the next run reads back what became of it before anything is sent again.",
+    ),
+    "SB-RETRIES": (
+        "A record was refused for the moment again and again.",
+        "Look at the reason; `stagebridge dead-letters retry ID` tries once more.",
+    ),
+    "SB-EXISTS": (
+        "A record of somebody else is in the way of a new one.",
+        "Merge the two there, or `stagebridge link` the record to the right person.",
+    ),
+    "SB-ADDRESS-TAKEN": (
+        "Another person's record there holds this e-mail address; the rest of the record was written.",
+        "Merge the two there, or change one of the addresses. It is tried again when either changes.",
+    ),
+    "SB-CANNOT-DELETE": (
+        "The platform has no way to archive or erase a record.",
+        "Delete it there by hand; `dead-letters` names it.",
+    ),
+    "SB-DISCARDED": (
+        "A dead letter that somebody discarded.",
+        "It stays untried until the contact changes.",
+    ),
+    "SB-ERROR": ("Something else that stagebridge says of itself.", "The sentence says what."),
+    "SB-UNEXPECTED": (
+        "A defect of stagebridge.",
+        "Run it again with `--debug` and report the traceback; the ledger is as it was after the last finished step.",
+    ),
+}
+
+
+def table(families: Mapping[str, Mapping[str, tuple[str, str]]]) -> str:
+    """The tables of `docs/errors.md`: {heading: codes}."""
+    parts = []
+    for heading, codes in families.items():
+        rows = [f"| `{code}` | {what} | {remedy} |" for code, (what, remedy) in sorted(codes.items())]
+        parts.append("\n".join([f"## {heading}", "", "| code | what happened | what to do |", "|---|---|---|", *rows]))
+    return "\n\n".join(parts) + "\n"
+
+
+__all__ = ["CODES", "table"]
