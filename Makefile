@@ -3,6 +3,9 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do $$p -c '
 BIN := .venv/bin
 INPUTS := pyproject.toml constraints.txt $(wildcard connectors/*/pyproject.toml)
 
+# the command is started often, by its tests too: what was compiled is kept
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: demo test check soak format clean
 
 demo: .venv/ready

@@ -211,7 +211,8 @@ class Book:
     def reindex(self, contact: ContactRow) -> None:
         """The contact's e-mail or phone may have changed: from now on it is found under the new ones."""
         pairs = set() if contact.merged_into else identities_in(contact.values)
-        contact.dirty |= self._identities.put(contact.id, pairs)
+        if self._identities.put(contact.id, pairs):
+            self._identities.changed.add(contact.id)
 
     def changed(
         self, contact: ContactRow, link: LinkRow | None, path: str, old: Any, new: Any, kind: str, rule: str
@@ -279,17 +280,17 @@ class Book:
     def _flush_contacts(self) -> None:
         rows = [c for c in self.contacts.values() if c.new or c.dirty]
         self._write(t.contact, [(c.new, contact_values(c)) for c in rows])
-        stored = {c.id: c.new for c in rows}
-        for c in rows:
-            c.new = c.dirty = False
-        changed = [i for i, new in stored.items() if not new]
-        for part in chunks(changed):
+        moved = self._identities.changed
+        for part in chunks(sorted(i for i in moved if not self.contacts[i].new)):
             self.tx.execute(sa.delete(t.identity).where(t.identity.c.contact_id.in_(part)))
         identities = [
-            {"kind": kind, "value": value, "contact_id": i} for i in stored for kind, value in self._identities.of(i)
+            {"kind": kind, "value": value, "contact_id": i} for i in moved for kind, value in self._identities.of(i)
         ]
         if identities:
             self.tx.execute(sa.insert(t.identity), identities)
+        moved.clear()
+        for c in rows:
+            c.new = c.dirty = False
 
     def _flush_links(self) -> None:
         rows = [r for r in self.links.values() if r.new or r.dirty]

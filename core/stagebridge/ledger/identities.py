@@ -13,6 +13,8 @@ class Identities:
     def __init__(self) -> None:
         self.asked: set[Pair] = set()
         """Pairs whose rows in the table have been looked up."""
+        self.changed: set[int] = set()
+        """Contacts whose rows in the table are not right any more."""
         self._of: dict[int, set[Pair]] = {}
         self._holders: dict[Pair, set[int]] = {}
 

@@ -113,8 +113,14 @@ def contact_values(c: ContactRow) -> dict[str, Any]:
 def link_row(r: Any) -> LinkRow:
     return LinkRow(
         r.id, r.connection, r.object, r.remote_id, r.contact_id, r.state, decode(r.sent), decode(r.seen),
-        orjson.loads(r.blocked), orjson.loads(r.memory), r.mapping, r.fingerprint, r.version, r.saw_row,
+        _plain(r.blocked), _plain(r.memory), r.mapping, r.fingerprint, r.version, r.saw_row,
     )  # fmt: skip
+
+
+def _plain(text: str) -> dict[str, Any]:
+    """Most are empty."""
+    found: dict[str, Any] = {} if text == "{}" else orjson.loads(text)
+    return found
 
 
 def link_values(r: LinkRow) -> dict[str, Any]:

@@ -58,6 +58,7 @@ class Account:
         self.used: dict[str, Any] = {}
         self.lacks: dict[str, Lack] = {}
         self.needs_facts = False
+        self._names: set[str] | None = None
         before, sign, after = custom.partition("{name}") if isinstance(custom, str) else ("", "", "")
         self._known_place = bool(sign)
         self._before, self._after = before, after
@@ -99,7 +100,9 @@ class Account:
             text = text.replace(f"<{label}>", name)
         if not labels and there and self._is_account_field(text):
             name = self.name_of(text)
-            if name not in {str(n) for found in there.values() for n in _each(found)}:
+            if self._names is None:
+                self._names = {str(n) for found in there.values() for n in _each(found)}
+            if name not in self._names:
                 label = _plain(name, self._after)
                 own = path.startswith("custom.") or (bool(self._after) and bool(self._own.fullmatch(text)))
                 self._lack(path, where, label, name, "", type, options, can_create=own)

@@ -55,6 +55,10 @@ class Merger:
         remapped = bool(link.mapping) and link.mapping != side.mapping.hash
         o = Observation(book, side, link, contact, view, at, certain, image, remapped, baseline)
         groups = self._changed(o)
+        key_changed = KEY in view and not same(view[KEY], link.seen.get(KEY))
+        link.mapping, link.version, link.dirty = side.mapping.hash, book.version, True
+        if not groups and not key_changed and not remapped and not link.new:
+            return
         if "stage" in groups.get("stage", ()):
             groups["stage"].remove("stage")
             self.moves.observe(o)
@@ -62,8 +66,6 @@ class Merger:
             self._group(o, paths)
         if KEY in view:
             o.note(KEY, view[KEY])
-        link.mapping, link.version = side.mapping.hash, book.version
-        link.dirty = contact.dirty = True
         book.touched.add(contact.id)
         book.reindex(contact)
 
@@ -123,6 +125,7 @@ class Merger:
         for path, value in parts(n.path, n.value):
             contact.values[path] = value
             contact.origin[path] = (o.link.id, when, n.path in o.certain)
+        contact.dirty = True
         for part in (f"{n.path}.at", f"{n.path}.source"):
             if part in o.view:
                 contact.values[part] = o.view[part]
@@ -140,6 +143,7 @@ class Merger:
             if path in o.link.seen:
                 o.log(path, current, merged, "accepted", "elements")
             o.contact.values[path] = merged
+            o.contact.dirty = True
         o.note(path, observed)
 
     def _holder(self, o: Observation, path: str, current: Any) -> Claim:
