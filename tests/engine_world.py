@@ -35,6 +35,8 @@ class World:
     extra: dict[str, dict[str, Any]] = field(default_factory=dict)
     ledger: str | None = None
     provisioned: bool = False
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Connections that are files, before the stand-ins."""
     keep_open: bool = False
     """Learn the accounts once, not anew for every round: for tests of many rounds."""
     _sides: list[Side] = field(default_factory=list)
@@ -56,10 +58,11 @@ class World:
         return base | self.extra.get(name, {})
 
     def config(self) -> Config:
-        names = list(self.boxes)
+        names = [*self.files, *self.boxes]
         given = {"initial": {"prefer": names[0]}, "guards": OPEN_GUARDS, **self.contacts}
         contacts = {k: v for k, v in given.items() if v is not None}
-        document = {"version": 1, "connections": {n: self.connection(n) for n in names}, "contacts": contacts}
+        accounts = {**self.files, **{n: self.connection(n) for n in self.boxes}}
+        document = {"version": 1, "connections": accounts, "contacts": contacts}
         if self.ledger is not None:
             document["ledger"] = self.ledger
         path = self.folder / "stagebridge.yaml"
@@ -71,7 +74,7 @@ class World:
         if not self.provisioned:
             for connection in config.connections.values():
                 side = open_side(connection, config.lifecycle, self.clock)
-                if side.connector.capabilities.provision == "api":
+                if side.connector.capabilities.provision == "api" and side.writes:
                     side.connector.provision(side.mapping.missing(), dry_run=False)
             self.provisioned = True
         if not (self.keep_open and self._sides):

@@ -120,6 +120,8 @@ class Connections:
         if not isinstance(value, str):
             return value
         found = self.references.resolve(table, key, where, value, secret=SecretStr in kinds)
+        if Path in kinds:
+            return self.references.folder / Path(found).expanduser()
         if float in kinds:
             number = share(found) if found.endswith("%") else seconds(found)
             return found if number is None else number

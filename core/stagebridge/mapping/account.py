@@ -51,7 +51,10 @@ class Lack:
 class Account:
     """One object of one account. `used` is what the outcome depends on, `lacks` what is not there."""
 
-    def __init__(self, object: str, context: Context, settings: Mapping[str, Any], custom: Any) -> None:
+    def __init__(
+        self, object: str, context: Context, settings: Mapping[str, Any], custom: Any, *, flat: bool = False
+    ) -> None:
+        self._flat = flat
         self.object = object
         self.context = context
         self.settings = settings
@@ -105,6 +108,7 @@ class Account:
             if name not in self._names:
                 label = _plain(name, self._after)
                 own = path.startswith("custom.") or (bool(self._after) and bool(self._own.fullmatch(text)))
+                own = own or (self._flat and path == "external_id")  # any other heading is its owner's to add
                 self._lack(path, where, label, name, "", type, options, can_create=own)
                 return None
             self.used[f"{self.object} {name}"] = True
@@ -134,7 +138,7 @@ class Account:
         """Whether it stands where the account's own fields stand, so that the facts would know it."""
         if not self._known_place or "(" in self._before:
             return False
-        return text.startswith(self._container) and re.fullmatch(r"\w+", self.name_of(text)) is not None
+        return self._flat or (text.startswith(self._container) and re.fullmatch(r"\w+", self.name_of(text)) is not None)
 
     # --- options -----------------------------------------------------------------------------------------------
 

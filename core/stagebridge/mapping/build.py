@@ -96,7 +96,8 @@ class Builder:
     # --- one shape ---------------------------------------------------------------------------------------------
 
     def _shape(self, contact: Table, name: str) -> Shape:
-        self.account = self.accounts[name] = Account(name, self.context, self.settings, contact.get("custom"))
+        custom = contact.get("custom")
+        self.account = self.accounts[name] = Account(name, self.context, self.settings, custom, flat=self.flat)
         table = self._table(contact, "fields", "contact")
         unsupported = {str(k): str(v) for k, v in self._table(contact, "unsupported", "contact").items()}
         for path in unsupported:
