@@ -13,6 +13,8 @@ from typing import Protocol
 
 
 class Clock(Protocol):
+    """What tells the time and lets it pass."""
+
     def now(self) -> datetime:
         """The current instant, aware, in UTC."""
         ...

@@ -30,6 +30,8 @@ Cursor = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Read:
+    """How records are read: `incremental` by cursor, with `deletes` or without."""
+
     incremental: bool = True
     deletes: bool = False
     lag: float = 0.0
@@ -38,6 +40,8 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Write:
+    """How records are written, and how many at once."""
+
     batch: int = 1
     """Records per `write` call, and per `fetch` call."""
     upsert_key: bool = False
@@ -52,6 +56,8 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
+    """What the platform lets be done with its stage field. `backward`: `free`, only after it was cleared, or never."""
+
     backward: Literal["free", "clear_first", "never"] = "free"
     stamps_default: bool = False
     """The platform gives a new record a stage by itself: on a record that we created it is nobody's edit."""
@@ -59,6 +65,8 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Webhooks:
+    """Webhooks that can be received; `signature` names how they are signed."""
+
     signature: str
 
 

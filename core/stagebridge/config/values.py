@@ -52,6 +52,8 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Guards:
+    """`limits`: {guard: a number, a share of the people linked there such as `20%`, or `off`}; see `GUARDS`."""
+
     limits: Mapping[str, str] = field(default_factory=lambda: dict(GUARDS))
 
     def limit(self, guard: str, linked: int) -> int | None:

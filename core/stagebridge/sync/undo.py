@@ -57,6 +57,8 @@ class _Written:
 
 
 class Undo:
+    """Puts back what one run wrote. `plan` shows it, `carry_out` does it; both hold the ledger's lock."""
+
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
