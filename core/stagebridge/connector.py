@@ -68,6 +68,8 @@ class Webhooks:
     """Webhooks that can be received; `signature` names how they are signed."""
 
     signature: str
+    window: float | None = None
+    """Seconds after which a signed request is stale; None where the signature carries no time."""
 
 
 @dataclass(frozen=True, slots=True)

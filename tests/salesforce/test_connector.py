@@ -16,7 +16,7 @@ from salesforce_kit import connector, person
 from salesforce_sdk import connect
 from stagebridge.clock import ElasticClock
 from stagebridge.connector import Conflict, Done, Entry, Gone, Rejected, Retry, Unknown
-from stagebridge.errors import AuthError, BudgetExhausted, ConfigError
+from stagebridge.errors import AuthError, BudgetExhausted, ConfigError, PlatformDown, StagebridgeError
 from stagebridge.sandbox import Sandbox
 from stagebridge_salesforce import Salesforce
 from stagebridge_salesforce.answers import row_outcome, usage
@@ -245,6 +245,24 @@ def test_wrong_credentials_and_a_wrong_domain_are_an_auth_error_without_the_secr
         with pytest.raises(AuthError) as caught:
             connector(box, clock, **wrong)
         assert "hunter2" not in f"{caught.value} {caught.value.hint}"
+
+
+@pytest.mark.parametrize("kind", ["html_502", "reset_mid_body"])
+def test_a_login_that_gets_no_usable_answer_is_a_platform_that_is_down_and_not_a_wrong_secret(
+    box: Sandbox, clock: ElasticClock, kind: str
+) -> None:
+    box.fault(kind, path="*token", times=None)
+    with pytest.raises(PlatformDown):
+        connector(box, clock)
+    box.heal()
+    assert connector(box, clock).check().problems == ()
+
+
+def test_what_the_sdk_raises_comes_out_as_an_error_of_ours(box: Sandbox, sf: Salesforce) -> None:
+    box.fault("status", status=400, path="*limits*", times=None)
+    with pytest.raises(StagebridgeError, match="limits") as told:
+        sf.check()
+    assert told.value.code == "SB-SALESFORCE-REQUEST"
 
 
 def test_a_login_needs_one_complete_way_in() -> None:

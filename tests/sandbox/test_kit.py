@@ -326,6 +326,13 @@ def test_a_fault_of_writes_is_not_wasted_on_a_read(box: Sandbox) -> None:
     assert write(box).json()["struck"] == ["edit_before_write"]
 
 
+def test_any_fault_can_be_kept_for_writes(box: Sandbox) -> None:
+    box.fault("status", status=500, writes=True)
+    assert get(box).status_code == 200
+    assert write(box).status_code == 500
+    assert write(box).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("data", "why"),
     [({"kind": "html502"}, "nearest: html_502"), ({"kind": "slow", "secnods": 3}, "no value 'secnods'.*nearest: seconds"),

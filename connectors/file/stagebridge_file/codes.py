@@ -5,10 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 CODES: Mapping[str, tuple[str, str]] = {
-    "SB-FILE-GONE": (
-        "The row to be written is not in the file any more.",
-        "Nothing to do: the next read notices it.",
-    ),
     "SB-FILE-ENCODING": (
         "A value has a character that the file's encoding does not know.",
         "Save the file as UTF-8 and set `encoding: utf-8`.",

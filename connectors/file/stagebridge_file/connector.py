@@ -18,6 +18,7 @@ from stagebridge.connector import (
     Cursor,
     Done,
     Entry,
+    Gone,
     Health,
     Outcome,
     Page,
@@ -178,8 +179,10 @@ class File(Connector):
 
     def write(self, batch: Sequence[Entry]) -> list[Outcome]:
         """One rewrite of the file for the whole batch."""
+        if len(batch) > BATCH:
+            raise ConfigError(f"a file takes at most {BATCH} rows in one call, not {len(batch)}")
         shape, heading = self._shape(), self.id_heading
-        if self._seen != self._stamp():
+        if self._seen not in (None, self._stamp()):
             return [Retry(1.0, "somebody changed the file meanwhile") for _ in batch]
         updates = {e.remote_id: i for i, e in enumerate(batch) if e.remote_id is not None}
         outcomes: list[Outcome | None] = [None] * len(batch)
@@ -199,8 +202,7 @@ class File(Connector):
                     outcomes[i], text = self._put({**entry.payload, heading: id_}, id_, entry, shape)
                     out.write(text)
         self._seen = self._stamp()
-        gone = Rejected("SB-FILE-GONE", "the row is not in the file any more")
-        return [o if o is not None else gone for o in outcomes]
+        return [Gone() if o is None else o for o in outcomes]
 
     def _put(self, values: Mapping[str, Any], id_: str, entry: Entry, shape: Shape) -> tuple[Outcome, str]:
         try:

@@ -62,7 +62,7 @@ class HubSpot(Connector):
         read=Read(incremental=True, deletes=True, lag=60.0),
         write=Write(batch=BATCH, upsert_key=True, returns_record=True, flight=4),
         stage=Stage(backward="clear_first", stamps_default=True),
-        webhooks=Webhooks(signature="hubspot-v3"),
+        webhooks=Webhooks(signature="hubspot-v3", window=hooks.OLDEST_MS / 1000),
         provision="api",
         archive=True,
         erase=True,

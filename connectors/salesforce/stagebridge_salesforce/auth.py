@@ -55,6 +55,10 @@ def log_in(settings: SalesforceSettings, on: requests.Session) -> tuple[str, str
     try:
         token, instance = SalesforceLogin(**how)
     except SalesforceAuthenticationFailed as error:
+        if str(error.code).startswith(
+            ("429", "5")
+        ):  # the SDK has one kind of error for a refusal and for an error page
+            raise PlatformDown(f"Salesforce's login is down (HTTP {error.code})") from None
         raise AuthError(
             f"Salesforce refused the login ({error.code})", code="SB-SALESFORCE-LOGIN",
             hint="Check client id, secret and My Domain, and that the app has a run-as user (client credentials) or the "
@@ -62,6 +66,8 @@ def log_in(settings: SalesforceSettings, on: requests.Session) -> tuple[str, str
         ) from None  # fmt: skip
     except requests.RequestException as error:
         raise PlatformDown(f"Salesforce's login cannot be reached ({type(error).__name__})") from None
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise PlatformDown("Salesforce's login answered with something else than a session") from None
     return str(token), str(instance)
 
 

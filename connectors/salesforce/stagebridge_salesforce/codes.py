@@ -38,6 +38,10 @@ CODES: Mapping[str, tuple[str, str]] = {
         "No Account has the company's name, and the account rule says to skip such people.",
         "Create the Account, or set `account: {on_missing: lead}`.",
     ),
+    "SB-SALESFORCE-REQUEST": (
+        "Salesforce refused a request as malformed.",
+        "A defect of stagebridge: report it with the message.",
+    ),
     "SB-SALESFORCE-…": (
         "Salesforce would not take a record, or fields of it; its own statusCode follows.",
         "The message names the fields. `dead-letters retry ID` after it is mended, there or in the mapping.",

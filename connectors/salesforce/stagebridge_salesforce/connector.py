@@ -7,7 +7,8 @@ with Salesforce(domain="acme.my", client_id="…", client_secret="…") as sf:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -30,7 +31,7 @@ from stagebridge.connector import (
     Unknown,
     Write,
 )  # fmt: skip
-from stagebridge.errors import BudgetExhausted, ConfigError, NoAnswer, PlatformDown
+from stagebridge.errors import BudgetExhausted, ConfigError, NoAnswer, PlatformDown, StagebridgeError
 from stagebridge.http import Client, Login, Response
 from stagebridge.mapping import Missing
 from stagebridge_salesforce import auth, org, read, write
@@ -174,14 +175,22 @@ SF_CLIENT_SECRET=
 
     def describe(self, object: str) -> list[dict[str, Any]]:
         if object not in self._describes:
-            try:
-                described = getattr(self.sdk, object).describe()
-            except (
-                Exception
-            ):  # the SDK raises its own kinds and retries nothing: our client does, and says what is wrong
-                described = self.request("GET", f"sobjects/{object}/describe").json()
+            described = self.asked(lambda: getattr(self.sdk, object).describe(), f"sobjects/{object}/describe")
             self._describes[object] = list(described["fields"])
         return self._describes[object]
+
+    def asked(self, sdk: Callable[[], Any], path: str) -> dict[str, Any]:
+        """What the SDK answers; where it raises, our client's word: the SDK has its own kinds of error and retries nothing."""
+        with suppress(Exception):
+            return dict(sdk())
+        answer = self.request("GET", path)
+        if answer.status != 200:
+            raise StagebridgeError(
+                f"Salesforce answered {answer.status} to {path} ({first_error(answer).get('errorCode', 'no code')})",
+                hint="This is a defect of stagebridge: please report it with the message.", code="SB-SALESFORCE-REQUEST",
+            )  # fmt: skip
+        body: dict[str, Any] = answer.json()
+        return body
 
     def fields(self, object: str) -> tuple[str, ...]:
         """The mapping's fields that this user can see. One that describe does not show is not visible: it is never asked

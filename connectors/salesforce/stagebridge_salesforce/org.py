@@ -36,7 +36,7 @@ def discover(sf: Salesforce) -> Schema:
 
 
 def check(sf: Salesforce) -> Health:
-    limits = sf.sdk.limits().get("DailyApiRequests", {})
+    limits = sf.asked(lambda: sf.sdk.limits(), "limits").get("DailyApiRequests", {})
     problems: list[str] = []
     warnings: list[str] = []
     if sf.mapping is not None:

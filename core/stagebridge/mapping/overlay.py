@@ -8,7 +8,7 @@ from typing import Any
 
 from stagebridge.document import Table, from_dict, nearest, parse_file
 from stagebridge.errors import ConfigError, MappingError
-from stagebridge.resources import mappings_dir
+from stagebridge.resources import mapping_folders, mappings_dir
 
 FIELD_KEYS = ("field", "read", "write")
 
@@ -82,14 +82,13 @@ def _find(source: str | Path) -> Path:
                 f"{path}: no such file", hint="Give the path of a mapping file, or a shipped mapping's name."
             )
         return path.resolve()
-    folder = mappings_dir()
-    shipped = folder / f"{source}.yaml"
-    if not shipped.is_file():
-        known = sorted(p.stem for p in folder.glob("*.yaml"))
+    found = next((f for folder in mapping_folders() if (f := folder / f"{source}.yaml").is_file()), None)
+    if found is None:
+        known = sorted(p.stem for folder in mapping_folders() for p in folder.glob("*.yaml"))
         raise MappingError(
-            f"no mapping is called '{source}'{nearest(str(source), known)}", hint=f"Shipped are {', '.join(known)}."
+            f"no mapping is called '{source}'{nearest(str(source), known)}", hint=f"There are {', '.join(known)}."
         )
-    return shipped.resolve()
+    return found.resolve()
 
 
 def lay_over(below: Table, above: Table, where: tuple[str, ...] = ()) -> Table:

@@ -20,9 +20,10 @@ from outside:
 
 Requests to `/_sandbox/` are never counted, limited or faulted.
 
-A fault strikes requests whose `method` and `path` match its globs: `times` of them (1; null: until healed), after `skip`
-of them, with a `probability`, for the `lasts` seconds after it was armed, only those that mention an `id`; or by a
-`script`, one word per request: `["500", "timeout_after", "ok"]`. Kinds that every sandbox has:
+A fault strikes requests whose `method` and `path` match its globs, with `writes` only those that change records: `times` of
+them (1; null: until healed), after `skip` of them, with a `probability`, for the `lasts` seconds after it was armed, only
+those that mention an `id`; or by a `script`, one word per request: `["500", "timeout_after", "ok"]`. Kinds that every
+sandbox has:
 
     status           answer `status`, in the platform's own words
     rate_limit       answer 429, in the platform's own words (`policy` where it has several)

@@ -35,14 +35,14 @@ CONDITIONS = frozenset({
 WRITES_ONLY = frozenset({"edit_before_write", "partial_batch"})
 """Kinds that would be wasted on a request that writes nothing."""
 
-OWN_FIELDS = ("method", "path", "times", "script", "probability", "skip", "lasts")
+OWN_FIELDS = ("method", "path", "writes", "times", "script", "probability", "skip", "lasts")
 
 
 @dataclass(slots=True)
 class Fault:
     """One armed fault.
 
-    `method` and `path` are globs over the request. `times`: how often it strikes (None: until healed). `script`: one word
+    `method` and `path` are globs over the request; `writes` lets those pass that change no record. `times`: how often it strikes (None: until healed). `script`: one word
     per matching request, a status, "ok" or the name of a fault. `probability` is drawn with the sandbox's seed. `skip`:
     matching requests to let pass first. `until`: when it ends by itself. `values` are the fault's own: a status, seconds,
     a field; `id` restricts it to requests that mention this text in path or body.
@@ -51,6 +51,7 @@ class Fault:
     kind: str
     method: str = "*"
     path: str = "*"
+    writes: bool = False
     times: int | None = 1
     script: list[str] = field(default_factory=list)
     probability: float = 1.0
@@ -113,7 +114,9 @@ class Faults:
         self._expire()
         struck: list[Fault] = []
         for fault in list(self.armed):
-            if fault.kind in CONDITIONS or not fault.fits(call) or (fault.kind in WRITES_ONLY and not writes):
+            if fault.kind in CONDITIONS or not fault.fits(call):
+                continue
+            if not writes and (fault.writes or fault.kind in WRITES_ONLY):
                 continue
             ends = fault.kind in STRIKES and fault.kind != "slow"
             if ends and any(f.kind in STRIKES and f.kind != "slow" for f in struck):

@@ -18,6 +18,7 @@ from stagebridge_salesforce.sandbox.store import Row, Store, eighteen
 from stagebridge_salesforce.sandbox.writes import RETRIEVE_BATCH, RowError, Several, Writes
 
 OLDEST, NEWEST = 41, 68
+TOKEN = "/services/oauth2/token"
 
 
 class SalesforceSandbox(Platform):
@@ -144,7 +145,7 @@ class SalesforceSandbox(Platform):
     # --- a request ---------------------------------------------------------------------------------------------
 
     def handle(self, call: Call) -> Answer:
-        if call.path == "/services/oauth2/token":
+        if call.path == TOKEN:
             call.route = "token"
             return self.door.login(call)
         match = re.fullmatch(r"/services/data/v(\d+)\.0(/.*)?", call.path)
@@ -166,6 +167,8 @@ class SalesforceSandbox(Platform):
         return answer
 
     def failure(self, status: int, call: Call) -> Answer:
+        if call.path == TOKEN and status < 500:  # the login speaks OAuth, not the REST API's arrays
+            return Answer(status, {"error": "invalid_client", "error_description": "invalid client credentials"})
         if status == 401:
             return RowError("INVALID_SESSION_ID", "Session expired or invalid").rest(401)
         if status == 503:
@@ -173,6 +176,10 @@ class SalesforceSandbox(Platform):
         return RowError(
             "UNKNOWN_EXCEPTION" if status >= 500 else "JSON_PARSER_ERROR", "An unexpected error occurred"
         ).rest(status)
+
+    def is_write(self, call: Call) -> bool:
+        looks = call.path == TOKEN or (call.method == "POST" and "/composite/sobjects/" in call.path)
+        return super().is_write(call) and not looks
 
     def _route(self, call: Call, version: str, rest: list[str]) -> Answer:
         try:

@@ -1,0 +1,126 @@
+"""The accounts that our own connectors are tried on."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from stagebridge.clock import Clock
+from stagebridge.testing import Bench, SandboxBench
+
+
+class HubSpotBench(SandboxBench):
+    many = 250
+    poison: ClassVar[Mapping[str, Any]] = {"properties": {"email": "no address"}}
+    switches: ClassVar[Mapping[str, Any]] = {
+        "subscriptions": [
+            "contact.creation", "contact.propertyChange:jobtitle", "contact.propertyChange:email", "contact.deletion",
+        ]
+    }  # fmt: skip
+
+    def settings(self) -> Mapping[str, Any]:
+        return {
+            "base_url": self.box.url, "client_id": "app-1", "client_secret": "sandbox-secret", "refresh_token": "refresh-1",
+        }  # fmt: skip
+
+    def put(self, payloads: Sequence[Mapping[str, Any]]) -> list[str]:
+        ids: list[str] = self.box.seed([p["properties"] for p in payloads])["ids"]
+        return ids
+
+    def edit(self, id: str, payload: Mapping[str, Any]) -> None:
+        self.box.seed({"edit": {id: payload["properties"]}})
+
+    def remove(self, id: str) -> None:
+        self.box.seed({"archive": [id]})
+
+    def merge(self, keep: str, lose: str) -> None:
+        self.box.seed({"merge": [keep, lose]})
+
+    def held(self) -> Mapping[str, Mapping[str, Any]]:
+        state = self.box.state()
+        every = dict.fromkeys(state["properties"])
+        return {c["id"]: {"id": c["id"], "properties": {**every, **c}} for c in state["contacts"]}
+
+
+class SalesforceBench(SandboxBench):
+    object = "Contact"
+    many = 2300
+    poison: ClassVar[Mapping[str, Any]] = {"Email": "no address"}
+    bare_switches: ClassVar[Mapping[str, Any]] = {"deployed": False}
+
+    def settings(self) -> Mapping[str, Any]:
+        if not self.box.state()["Account"]:
+            self.box.seed({"Account": [{"Name": "Everybody"}]})
+        everybody = self.box.state()["Account"][0]["Id"]
+        return {
+            "base_url": self.box.url, "domain": "acme.my", "client_id": "sandbox-id", "client_secret": "sandbox-secret",
+            "account": {"on_missing": everybody},
+        }  # fmt: skip
+
+    def put(self, payloads: Sequence[Mapping[str, Any]]) -> list[str]:
+        rows = [{n: v for n, v in p.items() if n != "attributes"} for p in payloads]
+        ids: list[str] = self.box.seed({"Contact": rows})["ids"]["Contact"]
+        return ids
+
+    def edit(self, id: str, payload: Mapping[str, Any]) -> None:
+        self.box.seed({"edit": {id: {n: v for n, v in payload.items() if n != "attributes"}}})
+
+    def remove(self, id: str) -> None:
+        self.box.seed({"delete": [id]})
+
+    def merge(self, keep: str, lose: str) -> None:
+        self.box.seed({"merge": ["Contact", keep, lose]})
+
+    def held(self) -> Mapping[str, Mapping[str, Any]]:
+        return {c["Id"]: {**c, "attributes": {"type": "Contact"}} for c in self.box.state()["Contact"]}
+
+
+class FileBench(Bench):
+    """A list with ids of its own."""
+
+    many = 1100
+    poison: ClassVar[Mapping[str, Any]] = {"job_title": "half of an emoji: \ud83d"}
+    HEADINGS = ("id", "stagebridge_id", "email", "first_name", "last_name", "phone", "job_title", "stage")
+
+    def __init__(self, clock: Clock, folder: Path, *, bare: bool = False, seed: int = 1) -> None:
+        super().__init__(clock, folder, bare=bare, seed=seed)
+        self.path = folder / "people.csv"
+        headings = [h for h in self.HEADINGS if not (bare and h == "stagebridge_id")]
+        self._save([dict.fromkeys(headings, "")][:0], headings)
+        self._next = 1
+
+    def settings(self) -> Mapping[str, Any]:
+        return {"path": self.path, "id": "id"}
+
+    def put(self, payloads: Sequence[Mapping[str, Any]]) -> list[str]:
+        rows, ids = self._rows(), []
+        for payload in payloads:
+            ids.append(f"row-{self._next}")
+            self._next += 1
+            rows.append({**payload, "id": ids[-1]})
+        self._save(rows)
+        return ids
+
+    def edit(self, id: str, payload: Mapping[str, Any]) -> None:
+        self._save([{**row, **payload} if row["id"] == id else row for row in self._rows()])
+
+    def remove(self, id: str) -> None:
+        self._save([row for row in self._rows() if row["id"] != id])
+
+    def held(self) -> Mapping[str, Mapping[str, Any]]:
+        return {row["id"]: row for row in self._rows()}
+
+    def _rows(self) -> list[dict[str, Any]]:
+        with self.path.open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+
+    def _save(self, rows: Sequence[Mapping[str, Any]], headings: Sequence[str] = ()) -> None:
+        if not headings:
+            with self.path.open(encoding="utf-8", newline="") as file:
+                headings = next(csv.reader(file))
+        with self.path.open("w", encoding="utf-8", newline="") as file:
+            sheet = csv.DictWriter(file, headings)
+            sheet.writeheader()
+            sheet.writerows(rows)

@@ -1,0 +1,462 @@
+"""Connectors with one defect each, and the check of the conformance suite that must find it. Run by `test_it_can_fail.py`, in a
+process of its own in which acme is installed."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import ConfigDict
+from stagebridge_acme import Acme, AcmeSettings
+
+from conformance.benches import HubSpotBench, SalesforceBench
+from stagebridge.connector import (
+    Capabilities,
+    Connector,
+    Done,
+    Entry,
+    Health,
+    Hint,
+    HookRequest,
+    Outcome,
+    Page,
+    Record,
+    Rejected,
+    Retry,
+    Stage,
+    Unknown,
+    Webhooks,
+)
+from stagebridge.errors import AuthError, PlatformDown, StagebridgeError
+from stagebridge.http import RetryPolicy
+from stagebridge.testing import Bench, checks_of, conformance
+from stagebridge_hubspot import HubSpot
+from stagebridge_salesforce import Salesforce
+
+
+def _bench_of_acme() -> type[Bench]:
+    """From where its author keeps it, which is no package."""
+    path = Path(__file__).parents[1] / "outsider" / "tests" / "test_acme.py"
+    spec = importlib.util.spec_from_file_location("test_acme", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found: type[Bench] = module.AcmeBench
+    return found
+
+
+AcmeBench = _bench_of_acme()
+FOUND_BY: dict[str, str] = {}
+"""{class: the check that must fail}."""
+
+
+def breaks(check: str, bench: type[Bench] = AcmeBench) -> Callable[[type[Connector]], type[Connector]]:
+    """Try this connector with that one check."""
+
+    def tried(connector: type[Connector]) -> type[Connector]:
+        whole = conformance(connector, sandbox=bench)
+        others = {c.name: None for c in checks_of(connector) if c.name != check}
+        name = f"Test{connector.__name__}"
+        assert name not in FOUND_BY, name
+        assert check in {c.name for c in checks_of(connector)}, check
+        globals()[name] = type(name, (whole,), others)
+        FOUND_BY[name] = check
+        return connector
+
+    return tried
+
+
+def declared(**changes: Any) -> Capabilities:
+    return replace(Acme.capabilities, **changes)
+
+
+# --- the account -----------------------------------------------------------------------------------------------
+
+
+@breaks("test_an_account_in_order_has_no_problems_and_a_name")
+class AlwaysIll(Acme):
+    def check(self) -> Health:
+        return Health("acme", problems=("something",))
+
+
+@breaks("test_its_mapping_keeps_the_laws")
+class AnotherPlatformsMapping(Acme):
+    @property
+    def default_mapping(self) -> str:
+        return "file"
+
+
+@breaks("test_a_verb_that_it_does_not_have_says_so")
+class SilentlyWithoutLoad(Acme):
+    def load(self, batch: Sequence[Entry]) -> list[Outcome]:
+        return []
+
+
+class _Open(AcmeSettings):
+    model_config = ConfigDict(extra="ignore")
+
+
+@breaks("test_a_setting_that_it_does_not_know_is_refused")
+class TakesAnySetting(Acme):
+    Settings = _Open
+
+
+@breaks("test_its_codes_explain_themselves_and_its_example_names_the_platform")
+class StrayCode(Acme):
+    codes: ClassVar[Mapping[str, tuple[str, str]]] = {"SB-OTHER-THING": ("what", "remedy")}
+
+
+# --- reading ---------------------------------------------------------------------------------------------------
+
+
+@breaks("test_a_full_read_brings_everybody_once_and_says_at_its_end_what_it_covers")
+class ForgetsTheLastOfAPage(Acme):
+    def read(self, object: str, since: Any = None) -> Iterator[Page]:
+        for page in super().read(object, since):
+            yield replace(page, records=page.records[:-1])
+
+
+@breaks("test_a_read_goes_on_after_any_page_in_another_process")
+class CursorRunsAhead(Acme):
+    def read(self, object: str, since: Any = None) -> Iterator[Page]:
+        for page in super().read(object, since):
+            yield replace(page, cursor={"after": page.cursor["after"] + 1})
+
+
+@breaks("test_a_fetch_is_by_id_and_leaves_out_what_is_no_more")
+class FetchInventsPeople(Acme):
+    def fetch(self, object: str, ids: Sequence[str]) -> dict[str, Record]:
+        return {i: Record("people", i, {"email": "x@example.com"}) for i in ids}
+
+
+@breaks("test_a_whole_batch_of_ids_is_fetched")
+class FetchesTen(Acme):
+    def fetch(self, object: str, ids: Sequence[str]) -> dict[str, Record]:
+        return super().fetch(object, ids[:10])
+
+
+@breaks("test_people_are_found_by_address_in_any_spelling_and_by_our_key")
+class FindsFirstHundred(Acme):
+    def find(self, object: str, by: Any, values: Sequence[str]) -> list[Record]:
+        return super().find(object, by, values[:100])
+
+
+@breaks("test_what_changed_and_who_is_new_comes_with_the_next_read")
+class ReadsNothingTwice(Acme):
+    def read(self, object: str, since: Any = None) -> Iterator[Page]:
+        for page in super().read(object, since):
+            yield replace(page, cursor={"after": page.cursor["after"] + 10**6})
+
+
+@breaks("test_nothing_is_missed_that_happens_while_pages_are_read")
+class EndsWhereItWouldEndNow(Acme):
+    def read(self, object: str, since: Any = None) -> Iterator[Page]:
+        for page in super().read(object, since):
+            if page.covered is None:
+                yield page
+            else:
+                self.client.request("GET", "/v1/me")
+                yield replace(page, records=page.records[:-1])
+
+
+@breaks("test_records_of_one_and_the_same_instant_all_come")
+class OnePerInstant(Acme):
+    def read(self, object: str, since: Any = None) -> Iterator[Page]:
+        seen = set()
+        for page in super().read(object, since):
+            fresh = [r for r in page.records if r.modified_at not in seen]
+            yield replace(page, records=fresh[:1])
+            seen |= {r.modified_at for r in page.records}
+
+
+@breaks("test_a_deleted_record_is_told_of_and_one_that_was_merged_names_the_other")
+class NeverTellsOfDeletions(Acme):
+    def read(self, object: str, since: Any = None) -> Iterator[Page]:
+        for page in super().read(object, since):
+            yield replace(page, records=[r for r in page.records if not r.deleted])
+
+
+@breaks("test_a_fetch_follows_what_an_id_was_merged_into")
+class LosesMergedPeople(Acme):
+    def fetch(self, object: str, ids: Sequence[str]) -> dict[str, Record]:
+        return {i: r for i, r in super().fetch(object, ids).items() if r.id == i}
+
+
+# --- writing ---------------------------------------------------------------------------------------------------
+
+
+def changed(batch: Sequence[Entry], change: Callable[[dict[str, Any]], dict[str, Any]]) -> list[Entry]:
+    return [replace(e, payload=change(dict(e.payload))) for e in batch]
+
+
+@breaks("test_a_new_record_holds_what_was_written_letter_by_letter")
+class WritesAscii(Acme):
+    def write(self, batch: Sequence[Entry]) -> list[Outcome]:
+        def plain(p: dict[str, Any]) -> dict[str, Any]:
+            return {k: v.encode("ascii", "ignore").decode() if isinstance(v, str) else v for k, v in p.items()}
+
+        return super().write(changed(batch, plain))
+
+
+@breaks("test_an_update_changes_what_it_names_and_nothing_else")
+class OverwritesTheRest(Acme):
+    def write(self, batch: Sequence[Entry]) -> list[Outcome]:
+        return super().write(changed(batch, lambda p: {"title": None, **p}))
+
+
+@breaks("test_a_value_that_is_cleared_goes_and_one_that_is_not_named_stays")
+class DropsNulls(Acme):
+    def write(self, batch: Sequence[Entry]) -> list[Outcome]:
+        return super().write(changed(batch, lambda p: {k: v for k, v in p.items() if v is not None}))
+
+
+@breaks("test_outcomes_are_in_the_order_of_the_entries_of_a_whole_batch")
+class SortsOutcomes(Acme):
+    def write(self, batch: Sequence[Entry]) -> list[Outcome]:
+        return sorted(super().write(batch), key=str)
+
+
+@breaks("test_more_than_a_batch_is_refused_before_anything_is_written")
+class WritesTheFirstOnes(Acme):
+    def write(self, batch: Sequence[Entry]) -> list[Outcome]:
+        return super().write(batch[:20])
+
+
+@breaks("test_a_record_that_is_no_more_is_gone_and_the_others_are_written")
+class RevivesTheDead(Acme):
+    def write(self, batch: Sequence[Entry]) -> list[Outcome]:
+        return [o if isinstance(o, Done | Rejected) else Done("new") for o in super().write(batch)]
+
+
+@breaks("test_one_poison_record_does_not_hold_up_the_others")
+class RefusesAllForOne(Acme):
+    def write(self, batch: Sequence[Entry]) -> list[Outcome]:
+        bad = [e for e in batch if "@" not in str(e.payload.get("email", "@"))]
+        return [Rejected("SB-ACME-INVALID", "no") for _ in batch] if bad else super().write(batch)
+
+
+@breaks("test_a_create_that_is_repeated_makes_no_second_record")
+class CreatesWithoutKey(Acme):
+    def write(self, batch: Sequence[Entry]) -> list[Outcome]:
+        return super().write(changed(batch, lambda p: {k: v for k, v in p.items() if k != "ref"}))
+
+
+@breaks("test_the_answer_shows_what_the_platform_now_holds")
+class AnswersWithWhatItSent(Acme):
+    def write(self, batch: Sequence[Entry]) -> list[Outcome]:
+        return [
+            replace(o, record=Record("people", o.remote_id, dict(e.payload))) if isinstance(o, Done) else o
+            for e, o in zip(batch, super().write(batch), strict=True)
+        ]
+
+
+@breaks("test_the_stage_moves_forward_and_goes_back_only_as_declared")
+class DeclaresNever(Acme):
+    capabilities = declared(stage=Stage(backward="never"))
+
+
+@breaks("test_a_new_record_has_the_stage_that_it_was_given")
+class ForgetsTheStage(Acme):
+    def write(self, batch: Sequence[Entry]) -> list[Outcome]:
+        return super().write(changed(batch, lambda p: {k: v for k, v in p.items() if k != "status"}))
+
+
+# --- removing --------------------------------------------------------------------------------------------------
+
+
+@breaks("test_an_archived_record_is_held_no_longer_and_the_others_are")
+class ArchivesInName(Acme):
+    def archive(self, object: str, remote_id: str) -> Outcome:
+        return Done(remote_id)
+
+
+@breaks("test_archiving_what_is_gone_already_is_no_failure")
+class InsistsOnTheLiving(Acme):
+    def archive(self, object: str, remote_id: str) -> Outcome:
+        return (
+            super().archive(object, remote_id) if self.fetch(object, [remote_id])[remote_id].data else Retry(1, "gone")
+        )
+
+
+@breaks("test_an_erased_person_is_held_no_longer_and_the_others_are")
+class ErasesTheAddressOnly(Acme):
+    def erase(self, object: str, remote_id: str, email: str | None) -> Outcome:
+        return self.write([Entry("people", {"email": None}, remote_id)])[0]
+
+
+# --- webhooks --------------------------------------------------------------------------------------------------
+
+
+@breaks("test_a_genuine_webhook_names_the_record_to_fetch_however_often_it_comes")
+class HearsOnce(Acme):
+    heard: ClassVar[set[bytes]] = set()
+
+    def receive(self, request: HookRequest) -> list[Hint]:
+        fresh = request.body not in self.heard
+        self.heard.add(request.body)
+        return super().receive(request) if fresh else []
+
+
+@breaks("test_a_webhook_that_was_touched_or_is_not_signed_is_refused")
+class TrustsAnybody(Acme):
+    def receive(self, request: HookRequest) -> list[Hint]:
+        return []
+
+
+@breaks("test_a_webhook_that_is_older_than_its_scheme_allows_is_refused")
+class DeclaresAnotherWindow(Acme):
+    capabilities = declared(webhooks=Webhooks("acme", window=60))
+
+
+# --- bad moments -----------------------------------------------------------------------------------------------
+
+
+class _Impatient(Acme):
+    def __init__(self, *args: Any, **values: Any) -> None:
+        super().__init__(*args, **values)
+        self.client.policy = RetryPolicy(attempts=1)
+
+
+@breaks("test_a_storm_of_refusals_and_broken_answers_loses_nobody")
+class GivesUpAtOnce(_Impatient):
+    pass
+
+
+@breaks("test_refusals_for_the_moment_are_waited_out_and_everything_is_written_once")
+class NeverComesBack(_Impatient):
+    def write(self, batch: Sequence[Entry]) -> list[Outcome]:
+        try:
+            return super().write(batch)
+        except PlatformDown:
+            return [Rejected("SB-ACME-INVALID", "busy") for _ in batch]
+
+
+@breaks("test_a_platform_that_stays_down_is_said_to_be_down")
+class TakesDownForEmpty(Acme):
+    def read(self, object: str, since: Any = None) -> Iterator[Page]:
+        try:
+            yield from super().read(object, since)
+        except PlatformDown:
+            yield Page([], {"after": 0}, self.clock.now())
+
+
+@breaks("test_credentials_that_are_never_accepted_end_in_a_sentence_and_are_not_hammered")
+class ShowsItsToken(Acme):
+    def read(self, object: str, since: Any = None) -> Iterator[Page]:
+        try:
+            yield from super().read(object, since)
+        except AuthError as error:
+            raise AuthError(f"wrong: {self.settings.token.get_secret_value()}", hint="copy it again") from error
+
+
+@breaks("test_a_write_without_an_answer_is_unknown_is_not_repeated_and_can_be_found")
+class RepeatsBlindly(Acme):
+    def write(self, batch: Sequence[Entry]) -> list[Outcome]:
+        first = super().write(batch)
+        return super().write(batch) if any(isinstance(o, Unknown) for o in first) else first
+
+
+@breaks("test_a_write_that_never_arrived_changes_nothing_and_can_be_sent_again")
+class BelievesInSilence(Acme):
+    def write(self, batch: Sequence[Entry]) -> list[Outcome]:
+        return [
+            Done(e.remote_id or "?") if isinstance(o, Unknown) else o
+            for e, o in zip(batch, super().write(batch), strict=True)
+        ]
+
+
+@breaks("test_a_platform_that_is_down_takes_nothing_and_says_so")
+class SaysDoneAnyway(Acme):
+    def write(self, batch: Sequence[Entry]) -> list[Outcome]:
+        try:
+            return super().write(batch)
+        except PlatformDown:
+            return [Done(e.remote_id or "?") for e in batch]
+
+
+@breaks("test_an_answer_of_any_status_ends_in_an_outcome_or_in_an_error_of_ours")
+class TrustsEveryAnswer(Acme):
+    def check(self) -> Health:
+        return Health(self.client.request("GET", "/v1/me", judge=lambda response: None).json()["name"])
+
+
+@breaks("test_no_secret_and_nobodys_data_is_in_logs_reprs_and_messages")
+class Talkative(Acme):
+    def find(self, object: str, by: Any, values: Sequence[str]) -> list[Record]:
+        if not (found := super().find(object, by, values)):
+            raise StagebridgeError(f"acme does not know {values}")
+        return found
+
+
+# --- with the engine -------------------------------------------------------------------------------------------
+
+
+@breaks("test_two_accounts_are_brought_into_step_and_then_nothing_is_written")
+class WritesAnotherTitle(Acme):
+    def write(self, batch: Sequence[Entry]) -> list[Outcome]:
+        return super().write(changed(batch, lambda p: {**p, "title": "x"} if "title" in p else p))
+
+
+@breaks("test_answers_that_get_lost_are_read_back_and_nobody_is_doubled")
+class TakesLostForDone(Acme):
+    def write(self, batch: Sequence[Entry]) -> list[Outcome]:
+        return [
+            Done(e.remote_id or f"?{e.key}") if isinstance(o, Unknown) else o
+            for e, o in zip(batch, super().write(batch), strict=True)
+        ]
+
+
+# --- what acme does not have -----------------------------------------------------------------------------------
+
+
+@breaks("test_what_the_mapping_needs_is_named_and_made_only_when_told", HubSpotBench)
+class ProvisionsUnasked(HubSpot):
+    def provision(self, missing: Any, *, dry_run: bool = True) -> list[str]:
+        return super().provision(missing, dry_run=False)
+
+
+@breaks("test_what_the_platform_makes_of_a_value_is_in_the_answer", HubSpotBench)
+class AnswersWithWhatWasMeant(HubSpot):
+    def write(self, batch: Sequence[Entry]) -> list[Outcome]:
+        return [
+            replace(o, record=Record("contacts", o.remote_id, dict(e.payload))) if isinstance(o, Done) else o
+            for e, o in zip(batch, super().write(batch), strict=True)
+        ]
+
+
+@breaks("test_a_field_that_the_account_hides_is_never_read_as_cleared", HubSpotBench)
+class FillsWithNothing(HubSpot):
+    def read(self, object: str = "contacts", since: Any = None) -> Iterator[Page]:
+        for page in super().read(object, since):
+            yield replace(page, records=[
+                replace(r, data={**r.data, "properties": {"jobtitle": None, **r.data.get("properties", {})}})
+                for r in page.records
+            ])  # fmt: skip
+
+
+class _Stubborn:
+    def __init__(self, inner: Any) -> None:
+        self.headers = inner.headers
+
+    def renew(self, refused: Mapping[str, str]) -> None:
+        raise AuthError("the token has expired", hint="connect again")
+
+
+@breaks("test_a_token_that_expires_within_a_read_is_renewed_once", HubSpotBench)
+class NeverRenews(HubSpot):
+    def __init__(self, *args: Any, **values: Any) -> None:
+        super().__init__(*args, **values)
+        self.client.auth = _Stubborn(self.client.auth)
+
+
+@breaks("test_a_bulk_load_matches_its_outcomes_and_a_repeated_one_doubles_nobody", SalesforceBench)
+class MatchesByPosition(Salesforce):
+    def load(self, batch: Sequence[Entry]) -> list[Outcome]:
+        return sorted(super().load(batch), key=lambda o: isinstance(o, Rejected))
+
+
+assert not {c.name for c in checks_of()} - set(FOUND_BY.values()), "a check that nothing here would fail"

@@ -1,0 +1,20 @@
+"""Our own connectors keep what the conformance suite asks of every connector."""
+
+from __future__ import annotations
+
+import pytest
+from stagebridge_file import File
+
+from conformance.benches import FileBench, HubSpotBench, SalesforceBench
+from stagebridge.testing import conformance
+from stagebridge_hubspot import HubSpot
+from stagebridge_salesforce import Salesforce
+
+TestHubSpot = conformance(HubSpot, sandbox=HubSpotBench)
+TestSalesforce = conformance(Salesforce, sandbox=SalesforceBench)
+TestFile = conformance(File, sandbox=FileBench)
+
+
+def test_a_platform_with_a_stand_in_is_not_tried_without_it() -> None:
+    with pytest.raises(TypeError, match="stand-in"):
+        conformance(HubSpot, sandbox=FileBench)
