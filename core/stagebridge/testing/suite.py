@@ -14,12 +14,12 @@ from stagebridge.testing.keeping import Checks, has_stand_in
 from stagebridge.testing.reading import Deleted, Incremental, Reading
 from stagebridge.testing.removing import Archiving, Erasing
 from stagebridge.testing.staging import Staging
-from stagebridge.testing.together import Together
+from stagebridge.testing.together import Losing, Together
 from stagebridge.testing.writing import Answering, Loading, UnderKey, Writing
 
 GROUPS: tuple[type[Checks], ...] = (
     Account, Provisioning, Reading, Incremental, Deleted, Writing, UnderKey, Answering, Loading, Staging, Archiving, Erasing,
-    Hooks, Network, Expiring, Hiding, WritingThrough, Rewriting, Discretion, Together,
+    Hooks, Network, Expiring, Hiding, WritingThrough, Rewriting, Discretion, Together, Losing,
 )  # fmt: skip
 
 

@@ -26,12 +26,8 @@ LOST = ["timeout_after", "500", "ok", "reset_mid_body", "timeout_before", "503",
 """What becomes of one write after the other."""
 
 
-class Together(Checks):
-    needs = "read, write"
-
-    @classmethod
-    def applies(cls, connector: type[Connector]) -> bool:
-        return connector.capabilities.read is not None and connector.capabilities.write is not None
+class Pair(Checks):
+    """Two accounts and an engine; no checks of its own."""
 
     @pytest.fixture
     def two(self, tmp_path: Path) -> Iterator[Two]:
@@ -81,6 +77,18 @@ class Together(Checks):
         assert len(found) == len(bench.held()), "somebody is there twice"
         return found
 
+
+def both_ways(connector: type[Connector]) -> bool:
+    return connector.capabilities.read is not None and connector.capabilities.write is not None
+
+
+class Together(Pair):
+    needs = "read, write"
+
+    @classmethod
+    def applies(cls, connector: type[Connector]) -> bool:
+        return both_ways(connector)
+
     def test_two_accounts_are_brought_into_step_and_then_nothing_is_written(self, two: Two) -> None:
         engine, one, other = two
         assert self.round(engine, one, other) > 0
@@ -96,11 +104,18 @@ class Together(Checks):
         assert (edited[one.text_path()], edited["phone"]) == ("One", "+442079460005")
         assert self.round(engine, one, other) == 0
 
+
+class Losing(Pair):
+    needs = "read, write, a stand-in"
+
+    @classmethod
+    def applies(cls, connector: type[Connector]) -> bool:
+        return both_ways(connector) and has_stand_in(connector)
+
     def test_answers_that_get_lost_are_read_back_and_nobody_is_doubled(self, two: Two) -> None:
         engine, one, other = two
         for bench in (one, other):
-            if has_stand_in(bench.connector):
-                box_of(bench).fault("status", writes=True, script=LOST)
+            box_of(bench).fault("status", writes=True, script=LOST)
         for _ in range(5):
             for bench in (one, other):
                 bench.wait(2000)
