@@ -77,6 +77,18 @@ CODES: Mapping[str, tuple[str, str]] = {
         "A dead letter that somebody discarded.",
         "It stays untried until the contact changes.",
     ),
+    "SB-EVENT-DROPPED": (
+        "The platform takes no event of this name, or of this channel.",
+        "Nothing to do, or give the name a row under `event.names` in the platform's mapping.",
+    ),
+    "SB-EVENT-INCOMPLETE": (
+        "The event lacks something that the platform requires; the message names it.",
+        "Complete it at its source and send it again: the same id counts once.",
+    ),
+    "SB-EVENT-REFUSED": (
+        "The platform took nothing of a batch, because of one event in it.",
+        "Nothing to do: the bad one is found and put aside, the others are sent.",
+    ),
     "SB-ERROR": ("Something else that stagebridge says of itself.", "The sentence says what."),
     "SB-UNEXPECTED": (
         "A defect of stagebridge.",

@@ -18,8 +18,9 @@ from stagebridge.clock import Clock, SystemClock
 from stagebridge.errors import NotSupported
 
 if TYPE_CHECKING:
+    from stagebridge.event import ConversionEvent
     from stagebridge.mapping import Mapping as FieldMapping
-    from stagebridge.mapping import Missing
+    from stagebridge.mapping import Missing, Payload
 
 Cursor = dict[str, Any]
 """Where a read stands: plain JSON that only the connector understands."""
@@ -64,6 +65,18 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
+class Events:
+    """How conversion events are sent: `batch` at the most in one call, `flight` calls at once."""
+
+    batch: int = 1
+    flight: int = 1
+    ads: bool = False
+    """An advertising platform: only people who agreed to ads are sent there."""
+    whole: bool = False
+    """One bad event makes it refuse a whole batch (`BatchRefused`); the engine finds the bad one and sends the others."""
+
+
+@dataclass(frozen=True, slots=True)
 class Webhooks:
     """Webhooks that can be received; `signature` names how they are signed."""
 
@@ -79,6 +92,7 @@ class Capabilities:
     read: Read | None = None
     write: Write | None = None
     stage: Stage | None = None
+    events: Events | None = None
     webhooks: Webhooks | None = None
     provision: Literal["api", "files"] | None = None
     archive: bool = False
@@ -140,6 +154,23 @@ class Entry:
     email: str | None = None
     context: Mapping[str, Any] = field(default_factory=dict)
     """The contact's canonical values, for rules that look beyond the payload (which account a contact belongs to)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One conversion event as the platform takes it.
+
+    Events of one `group` may share a call. `deadline` is the instant after which the platform takes it no more (None: at
+    any age). `dedup` is for how many seconds after an event came the platform drops another one of its id; 0 where it
+    counts whatever comes. `warnings` say what the platform will take and make little of.
+    """
+
+    id: str
+    payload: Mapping[str, Any]
+    group: str = ""
+    deadline: datetime | None = None
+    dedup: float = 0.0
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,8 +386,28 @@ class Connector(ABC):
         """Erase a person for good, as far as the platform can."""
         raise self._absent("erase")
 
-    def receive(self, request: HookRequest) -> list[Hint]:
-        """What a verified webhook says. Raises `AuthError` for a wrong or stale signature."""
+    def draft(self, event: ConversionEvent) -> Draft | Rejected:
+        """The event as this platform takes it, or why it never will. Asks nobody."""
+        raise self._absent("draft")
+
+    def drafted(self, event: ConversionEvent) -> Payload | Rejected:
+        """What the mapping makes of an event, for `draft`."""
+        assert self.mapping is not None
+        payload = self.mapping.write_event(event)
+        if payload:
+            return payload
+        kind, why = next(iter(payload.problems.items()))
+        return Rejected("SB-EVENT-INCOMPLETE" if kind == "require" else "SB-EVENT-DROPPED", why)
+
+    def send(self, batch: Sequence[Draft]) -> list[Outcome]:
+        """One outcome per event, in order: `Done` (taken, not yet counted), `Rejected`, `Retry` or `Unknown`. At most
+        `capabilities.events.batch` events, all of one group. Raises `BatchRefused` where nothing was taken because of
+        one of them."""
+        raise self._absent("send")
+
+    def receive(self, request: HookRequest) -> Sequence[Hint | Record]:
+        """What a verified webhook says: records to fetch, or, where the webhook is the only source, the record itself.
+        Raises `AuthError` for a wrong or stale signature."""
         raise self._absent("receive")
 
     def close(self) -> None:

@@ -90,6 +90,16 @@ class PlatformDown(TryLater):
     default_code = "SB-DOWN"
 
 
+class BatchRefused(StagebridgeError):
+    """Nothing of a batch of events was taken, because of one of them. `index` is which, where the platform says so."""
+
+    default_code = "SB-EVENT-REFUSED"
+
+    def __init__(self, message: str, *, index: int | None = None, code: str | None = None) -> None:
+        super().__init__(message, code=code)
+        self.index = index
+
+
 class NoAnswer(StagebridgeError):
     """A write was sent and its answer never came: it may have taken effect. Read back before anything is sent again."""
 

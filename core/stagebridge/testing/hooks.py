@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from stagebridge.connector import Connector, HookRequest
+from stagebridge.connector import Connector, HookRequest, Record
 from stagebridge.errors import AuthError
 from stagebridge.testing.bench import Bench
 from stagebridge.testing.failing import box_of
@@ -41,7 +41,7 @@ class Hooks(Checks):
         self, bench: Bench, connector: Connector, request_: HookRequest
     ) -> None:
         hints = connector.receive(request_)
-        assert {h.remote_id for h in hints} == {self.edited}
+        assert {h.id if isinstance(h, Record) else h.remote_id for h in hints} == {self.edited}
         assert connector.receive(request_) == hints
 
     def test_a_webhook_that_was_touched_or_is_not_signed_is_refused(
