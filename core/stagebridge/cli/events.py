@@ -55,6 +55,7 @@ def send(
                 yield one
 
     events = list(good())
+    report = Queued()
     if dry_run:
         emit([shown(work, e, to or tuple(work.targets)) for e in events])
     else:
@@ -67,10 +68,9 @@ def send(
             show_flush(flushed)
     for one in wrong:
         err.print(f"{file}:{one.line}: {one.why}", markup=False, highlight=False)
-    clashes = [] if dry_run else report.clashes
-    for id_ in clashes:
+    for id_ in report.clashes:
         err.print(f"{file}: another event is known under the id {id_}: this one was not taken", markup=False)
-    raise typer.Exit(4 if wrong or clashes or (not dry_run and report.dead) else 0)
+    end(failures, 4 if wrong or report.clashes or report.dead else 0)
 
 
 def shown(work: Events, event: ConversionEvent, to: Any) -> dict[str, Any]:
@@ -174,10 +174,10 @@ def show_flush(flushed: dict[str, Flush]) -> None:
     table(rows, ("connection", "sent", "waiting", "unanswered", "requests", "not_sent"), "no connection takes events")
 
 
-def end(failures: dict[str, StagebridgeError]) -> None:
+def end(failures: dict[str, StagebridgeError], code: int = 0) -> None:
     for name, error in failures.items():
         err.print(f"{name} stopped: {error.code}: {error} {error.hint}", markup=False)
-    raise typer.Exit(max((e.exit_code for e in failures.values()), default=0))
+    raise typer.Exit(code or max((e.exit_code for e in failures.values()), default=0))
 
 
 def _queued(report: Queued) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from stagebridge.clock import Clock
 from stagebridge.connector import Connector, ConnectorSettings
 from stagebridge.contact import is_blank
+from stagebridge.event import Channel
 from stagebridge.lifecycle import Lifecycle
 
 RuleKind = Literal["latest", "prefer", "fill_empty", "most_restrictive"]
@@ -123,7 +124,7 @@ class SendRule:
     send: str
     value: str | None = None
     currency: str | None = None
-    channel: str = "crm"
+    channel: Channel = "crm"
     to: tuple[str, ...] = ()
 
 

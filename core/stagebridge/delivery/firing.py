@@ -126,7 +126,9 @@ def check(rules: Sequence[SendRule], targets: Targets) -> None:
 
 def _complete(rule: SendRule) -> ConversionEvent:
     """An event of this rule that lacks nothing but what the rule does not give."""
-    ids = dict.fromkeys(("fbc", "fbp", "fbclid", "ctwa_clid", "ttclid", "ttp", "gclid", "meta", "tiktok"), "1")
+    ids: dict[str, str] = dict.fromkeys(
+        ("fbc", "fbp", "fbclid", "ctwa_clid", "ttclid", "ttp", "gclid", "meta", "tiktok"), "1"
+    )
     money: dict[str, Any] = {"value": Decimal(1), "currency": "EUR"} if rule.value is not None else {}
     return ConversionEvent(
         id="1", name=rule.send, at=from_ms(0), contact=Contact(email="ada@example.com", phone="+442079460001", external_id="1"),

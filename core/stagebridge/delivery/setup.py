@@ -33,9 +33,12 @@ class Events:
             if not (isinstance(kind, type) and issubclass(kind, Connector)) or kind.capabilities.events is None:
                 continue
             try:
-                self.targets[name] = there[name] if name in there else open_side(connection, config.lifecycle, clock)
+                side = there[name] if name in there else open_side(connection, config.lifecycle, clock)
             except StagebridgeError as error:
                 self.targets[name], self.failures[name] = None, error
+                continue
+            if side.mapping.takes_events:
+                self.targets[name] = side
         alerts.of_failures({n: e for n, e in self.failures.items() if n not in there}, None)
         check(config.events.sends, self.targets)
         self.firing = Firing(config.events.sends, self.targets)
