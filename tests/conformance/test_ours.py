@@ -5,13 +5,15 @@ from __future__ import annotations
 import pytest
 from stagebridge_file import File
 
-from conformance.benches import FileBench, HubSpotBench, SalesforceBench
+from conformance.benches import FileBench, HubSpotBench, SalesforceBench, TikTokBench
 from stagebridge.testing import conformance
 from stagebridge_hubspot import HubSpot
 from stagebridge_salesforce import Salesforce
+from stagebridge_tiktok import TikTok
 
 TestHubSpot = conformance(HubSpot, sandbox=HubSpotBench)
 TestSalesforce = conformance(Salesforce, sandbox=SalesforceBench)
+TestTikTok = conformance(TikTok, sandbox=TikTokBench)
 TestFile = conformance(File, sandbox=FileBench)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from stagebridge.clock import ManualClock
 from stagebridge.sandbox import Sandbox
+from stub_http import Stub
 from tiktok_http import NOW, Http
 
 
@@ -21,3 +22,10 @@ def box() -> Iterator[Sandbox]:
 def http(box: Sandbox) -> Iterator[Http]:
     with Http(box) as made:
         yield made
+
+
+@pytest.fixture
+def stub() -> Iterator[Stub]:
+    made = Stub()
+    yield made
+    made.close()

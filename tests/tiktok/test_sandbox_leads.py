@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,13 +19,6 @@ from tiktok_http import LEAD, NOW, Http, crm_event
 URL = "https://bridge.example/hooks/tiktok"
 APP = {"app_id": "7100000000000000301", "secret": "sandbox-secret"}
 ADVERTISER = "7100000000000000001"
-
-
-@pytest.fixture
-def stub() -> Iterator[Stub]:
-    made = Stub()
-    yield made
-    made.close()
 
 
 def lead(email: str = "ada@example.com", **more: Any) -> dict[str, Any]:
