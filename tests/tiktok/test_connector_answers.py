@@ -100,8 +100,8 @@ def test_a_place_is_believed_only_within_the_batch_and_no_value_is_repeated(
 @pytest.mark.parametrize("field", ["event_source", "event_source_id", "test_event_code", "partner_name"])
 def test_a_fault_of_the_call_itself_is_no_events(stub: Stub, box: Sandbox, field: str) -> None:
     error = told(stub, box, envelope(40002, f"{field}: Not a valid string"))
-    assert isinstance(error, ConfigError)
-    assert (error.code, field in str(error)) == ("SB-TIKTOK-REQUEST", True)
+    assert type(error) is StagebridgeError
+    assert (error.code, field in str(error), bool(error.hint)) == ("SB-TIKTOK-REQUEST", True, True)
 
 
 # --- taken ---------------------------------------------------------------------------------------------------------
@@ -151,7 +151,7 @@ def test_a_limit_that_does_not_end_says_to_try_later(box: Sandbox) -> None:
 @pytest.mark.parametrize(("code", "kind", "ours"), [
     (40102, AuthError, "SB-TIKTOK-TOKEN"), (40104, AuthError, "SB-TIKTOK-TOKEN"), (40105, AuthError, "SB-TIKTOK-TOKEN"),
     (40101, AuthError, "SB-TIKTOK-TOKEN"), (40107, AuthError, "SB-TIKTOK-TOKEN"), (40110, AuthError, "SB-TIKTOK-TOKEN"),
-    (40001, AuthError, "SB-TIKTOK-PERMISSION"), (40007, ConfigError, "SB-TIKTOK-SOURCE"),
+    (40001, AuthError, "SB-TIKTOK-PERMISSION"), (40007, AuthError, "SB-TIKTOK-SOURCE"),
 ])  # fmt: skip
 def test_credentials_and_sources_that_are_refused_stop_the_connection_at_once(
     stub: Stub, box: Sandbox, code: int, kind: type[StagebridgeError], ours: str, http_statuses: bool

@@ -51,6 +51,7 @@ def test_a_purchase_on_the_web_counts_with_all_that_is_known_of_it(box: Sandbox)
     }  # fmt: skip
     assert held["page"] == {"url": "https://shop.example/thanks", "referrer": "https://shop.example/cart"}
     assert source(box)["ignored"] == {}
+    assert "event_source" not in drafted(connector, event).payload
 
 
 def test_the_hashes_are_those_of_tiktoks_own_examples() -> None:
@@ -302,12 +303,17 @@ def test_the_mappings_keep_the_laws(name: str) -> None:
     assert check_source(name, rounds=200) == []
 
 
-def test_a_variant_of_the_mapping_is_an_event_source_of_tiktoks(box: Sandbox) -> None:
-    variants = {"offline": {"when": {"channel": "phone"}}, "letters": {"when": {"channel": "email"}}}
+def test_an_overlay_may_have_variants_of_its_own_for_one_of_the_four_sources(box: Sandbox) -> None:
     connector = tiktok(box)
-    connector.use(load_mapping({"extends": "tiktok", "event": {"variants": variants}}))
-    with pytest.raises(ConfigError, match="'letters' is no event_source"):
-        connector.draft(purchase(channel="email"))
+    for source_, taken in (("offline", True), ("letters", False)):
+        letters = {"when": {"channel": "email"}, "set": {"event_source": source_}}
+        variants = {"offline": {"when": {"channel": "phone"}}, "letters": letters}
+        connector.use(load_mapping({"extends": "tiktok", "event": {"variants": variants}}))
+        if taken:
+            assert drafted(connector, purchase(channel="email")).group == f"offline:{OFFLINE}"
+            continue
+        with pytest.raises(ConfigError, match="'letters' is none of web, app, offline, crm"):
+            connector.draft(purchase(channel="email"))
 
 
 def test_the_overlay_that_the_readme_shows_works(box: Sandbox, tmp_path: Path) -> None:

@@ -161,7 +161,7 @@ def test_what_a_form_did_not_ask_is_not_known() -> None:
 
 def test_an_overlay_reads_a_question_of_a_form_and_names_the_stage_of_another_lifecycle() -> None:
     leads = {"fields": {"company": {"read": "changes(field=company_name).value"}}, "given": {"stage": "new_lead"}}
-    overlay = {"extends": "tiktok", "contact": {"variants": {"leads": leads}}}
+    overlay = {"extends": "tiktok", "contact": leads}
     entry = {"id": LEAD, "lead_source": "INSTANT_FORM", "changes": [{"field": "company_name", "value": "Acme"}]}
     view = load_mapping(overlay, lifecycle="messaging").read(entry, "leads")
     assert (view["company"], view["stage"]) == ("Acme", "new_lead")

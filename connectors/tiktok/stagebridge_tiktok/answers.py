@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from stagebridge.errors import AuthError, BatchRefused, ConfigError, PlatformDown, StagebridgeError
+from stagebridge.errors import AuthError, BatchRefused, PlatformDown, StagebridgeError
 from stagebridge.http import Again, Lost, Response, Verdict, judge_by_status
 
 OK, IN_PART, DENIED, INVALID, NOT_FOUND = 0, 20001, 40001, 40002, 40007
@@ -53,7 +53,7 @@ class Hearing:
         return Lost(f"code {code}, which says neither yes nor no")
 
     def _connection(self, code: int, request: str) -> StagebridgeError | None:
-        """What concerns the whole connection, as an error."""
+        """What concerns the whole connection, as an error that stops this one and no other."""
         if code in REFUSED:
             return AuthError(
                 f"TikTok refused the credentials: {REFUSED[code]} ({code}){request}", code="SB-TIKTOK-TOKEN",
@@ -65,7 +65,7 @@ class Hearing:
                 hint="Check its id; the token needs the scope 'Measurement > Report Conversion Event' for it.",
             )  # fmt: skip
         if code == NOT_FOUND:
-            return ConfigError(
+            return AuthError(
                 f"TikTok knows no {self.about} ({code}){request}", code="SB-TIKTOK-SOURCE",
                 hint="Copy its id from Events Manager.",
             )  # fmt: skip
@@ -100,7 +100,10 @@ def refused(body: dict[str, Any], size: int) -> StagebridgeError:
     because of a field of the call itself."""
     said, request = str(body.get("message") or ""), request_of(body)
     if (top := TOP.match(said)) is not None:
-        return ConfigError(f"TikTok does not take this {top[1]} (40002){request}", code="SB-TIKTOK-REQUEST")
+        return StagebridgeError(
+            f"TikTok does not take this {top[1]} (40002){request}", code="SB-TIKTOK-REQUEST",
+            hint="Look at the setting of that name; if there is none, it is a defect of stagebridge.",
+        )  # fmt: skip
     named = EVENT_AT.match(said)
     index = int(named[1]) if named is not None and int(named[1]) < size else None
     field = named[2] if named is not None and named[2] else "an event, and does not say why"

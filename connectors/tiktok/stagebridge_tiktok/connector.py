@@ -27,11 +27,10 @@ from stagebridge.connector import (
     Rate,
     Record,
     Rejected,
-    Schema,
     Unknown,
     Webhooks,
 )
-from stagebridge.errors import ConfigError, NoAnswer, NotSupported, PlatformDown, StagebridgeError
+from stagebridge.errors import BatchRefused, ConfigError, NoAnswer, NotSupported, PlatformDown, StagebridgeError
 from stagebridge.event import ConversionEvent
 from stagebridge.http import Client
 from stagebridge_tiktok import drafting, hooks
@@ -94,7 +93,7 @@ class TikTok(Connector):
                 answer = self.client.request("POST", TRACK, json=self._body(kind, id_, []), judge=hearing)
                 if code_of(body_of(answer)) == INVALID:
                     why = refused(body_of(answer), 0)
-                    if isinstance(why, ConfigError):
+                    if not isinstance(why, BatchRefused):
                         raise why
             except StagebridgeError as error:
                 if error.code not in ("SB-TIKTOK-PERMISSION", "SB-TIKTOK-SOURCE", "SB-TIKTOK-REQUEST"):
@@ -105,20 +104,17 @@ class TikTok(Connector):
         sources = ", ".join(_named(kind, id_) for kind, id_ in self.settings.sources.items())
         return Health(f"TikTok {sources or 'leads'}", tuple(problems), tuple(warnings))
 
-    def discover(self) -> Schema:
-        """An ads account has no fields."""
-        return Schema({})
-
     def draft(self, event: ConversionEvent) -> Draft | Rejected:
         if event.channel == "chat":
             return Rejected(NotSupported.default_code, drafting.MESSAGING)
         made = self.drafted(event)
-        if isinstance(made, Rejected) and made.code == "SB-EVENT-DROPPED":
+        if not isinstance(made, Rejected):
+            return drafting.draft(event, made, self.settings)
+        if made.code == "SB-EVENT-DROPPED":
             return made
         assert self.mapping is not None
-        kind = self.mapping.write_event(event).variant if isinstance(made, Rejected) else made.variant
-        lacking = drafting.no_source(kind, event.channel, self.settings)
-        return lacking or (made if isinstance(made, Rejected) else drafting.draft(event, made, self.settings))
+        kind = self.mapping.write_event(event).variant  # the shipped variants are called as their sources
+        return (drafting.no_source(kind, event.channel, self.settings) if kind in SOURCES else None) or made
 
     def send(self, batch: Sequence[Draft]) -> list[Outcome]:
         if len(batch) > BATCH:

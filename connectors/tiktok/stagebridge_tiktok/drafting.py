@@ -25,20 +25,21 @@ MESSAGING = (
 
 
 def no_source(kind: str, channel: str, settings: TikTokSettings) -> Rejected | None:
-    """Why an event of the mapping's variant `kind` cannot be sent, if it is for want of a source."""
+    """Why an event for the event_source `kind` cannot be sent, if it is for want of a source."""
     if kind not in SOURCES:
-        raise ConfigError(
-            f"the mapping's variant '{kind}' is no event_source of TikTok's", hint=f"Call it {', '.join(SOURCES)}."
-        )
+        raise ConfigError(f"the mapping's event_source '{kind}' is none of {', '.join(SOURCES)}")
     if kind in settings.sources:
         return None
     name, what = SOURCES[kind]
     return Rejected("SB-TIKTOK-NO-SOURCE", f"events of the channel {channel} need the {what}'s id: set `{name}`")
 
 
-def draft(event: ConversionEvent, made: Payload, settings: TikTokSettings) -> Draft:
-    """An event that the mapping has written, for the source of its variant."""
-    kind, payload = made.variant, dict(made)
+def draft(event: ConversionEvent, made: Payload, settings: TikTokSettings) -> Draft | Rejected:
+    """An event that the mapping has written, for the source that it says."""
+    payload = dict(made)
+    kind = str(payload.pop("event_source", made.variant))
+    if (lacking := no_source(kind, event.channel, settings)) is not None:
+        return lacking
     properties = payload.get("properties")
     if isinstance(properties, dict) and properties.get("contents"):
         properties.setdefault("content_type", "product")  # beside the list: catalogue ads look for it there
