@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from stagebridge.config import load_config
 from stagebridge.connector import Done, Draft, Rejected
 from stagebridge.contact import Contact
 from stagebridge.errors import ConfigError
@@ -316,10 +317,13 @@ def test_an_overlay_may_have_variants_of_its_own_for_one_of_the_four_sources(box
             connector.draft(purchase(channel="email"))
 
 
-def test_the_overlay_that_the_readme_shows_works(box: Sandbox, tmp_path: Path) -> None:
-    [text] = re.findall(r"```yaml\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
-    (tmp_path / "our_tiktok.yaml").write_text(text, "utf-8")
+def test_the_overlay_and_the_configuration_that_the_readme_shows_work(box: Sandbox, tmp_path: Path) -> None:
+    config, overlay = re.findall(r"```yaml\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+    (tmp_path / "our_tiktok.yaml").write_text(overlay, "utf-8")
     connector = tiktok(box)
     connector.use(load_mapping(tmp_path / "our_tiktok.yaml"))
     assert isinstance(connector.draft(stage(lead_ids={})), Draft)
     assert isinstance(connector.draft(stage(lead_ids={}, person={"external_id": "user_123"})), Rejected)
+    (tmp_path / "stagebridge.yaml").write_text(config, "utf-8")
+    read = load_config(tmp_path / "stagebridge.yaml", environ={"HUBSPOT_TOKEN": "pat-1", "TIKTOK_TOKEN": "t"})
+    assert (read.connections["ads"].type, read.events.sends[0].to) == ("tiktok", ("ads",))
