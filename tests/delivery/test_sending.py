@@ -75,7 +75,6 @@ def test_a_revoked_token_is_one_alarm_and_loses_nothing(s: Shop, caplog: pytest.
     s.give(*[s.purchase(i) for i in range(60)])
     s.ads.script = ["auth"] * 9
     caplog.set_level(logging.WARNING, "stagebridge.alerts")
-    logging.getLogger("stagebridge.alerts").propagate = True
     s.flush()
     assert [r.getMessage().split()[0] for r in caplog.records] == ["auth.failed"]
     assert isinstance(s.failures["ads"], AuthError)
@@ -88,7 +87,6 @@ def test_what_still_waits_a_day_before_its_deadline_is_an_alarm(s: Shop, caplog:
     s.give(s.purchase(1, at=s.w.clock.now() - timedelta(days=6, hours=12)), s.purchase(2))
     s.ads.script = ["auth"]
     caplog.set_level(logging.WARNING, "stagebridge.alerts")
-    logging.getLogger("stagebridge.alerts").propagate = True
     s.flush()
     assert [r.getMessage() for r in caplog.records if r.getMessage().startswith("deadline.near")] == [
         "deadline.near run=2 connection=ads count=1"
