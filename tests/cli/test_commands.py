@@ -302,7 +302,11 @@ def test_the_demo_tells_the_story_and_its_figures_are_right(tmp_path: Path) -> N
     assert figures["first_sync"]["creates"] > 0
     assert figures["second_round"]["writes"] > 0
     assert set(figures) == {"contacts", "matched", "ambiguous", "first_sync", "edits_made", "second_round", "third_round_writes",
-                            "duplicates", "stage_regressions", "agree", "seconds"}  # fmt: skip
+                            "duplicates", "stage_regressions", "agree", "events", "seconds"}  # fmt: skip
+    told = figures["events"]
+    assert told["sent"] == told["counted"] > 0
+    assert told["duplicates"] > 0  # the first answer of each platform was lost, and it was asked again
+    assert told["expired"] == told["refused"] > 0
 
 
 def commands(group: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -15,8 +15,10 @@ from typing import Annotated, Any
 import typer
 
 from stagebridge.cli.console import emit, out
+from stagebridge.cli.demo_events import Conversions, rules
 from stagebridge.clock import ElasticClock
 from stagebridge.config import load_config
+from stagebridge.delivery.setup import Events
 from stagebridge.errors import ConfigError
 from stagebridge.ledger.store import Ledger
 from stagebridge.lifecycle import Lifecycle
@@ -46,8 +48,11 @@ def demo(
         figures = Demo(Path(folder), contacts, quiet=json_).play()
     if json_:
         emit(figures)
-    good = figures["agree"] and not (
-        figures["third_round_writes"] or figures["duplicates"] or figures["stage_regressions"]
+    events = figures.get("events", {})
+    good = (
+        figures["agree"]
+        and events.get("sent") == events.get("counted")
+        and not (figures["third_round_writes"] or figures["duplicates"] or figures["stage_regressions"])
     )
     raise typer.Exit(0 if good else 1)
 
@@ -66,13 +71,18 @@ class Demo:
     def play(self) -> dict[str, Any]:
         """Run the story; returns its figures."""
         from stagebridge.sandbox import Sandbox
-        from stagebridge.sandbox.demo import accounts, people
+        from stagebridge.sandbox.demo import accounts, audiences, people
 
         began = time.monotonic()
         with ExitStack() as stack:
             self.clock = clock = ElasticClock()
             self.accounts = accounts()
             self.boxes = {n: stack.enter_context(Sandbox(n, clock=clock)) for n in self.accounts}
+            self.audiences = audiences()
+            self.ads = {n: stack.enter_context(Sandbox(n, clock=clock)) for n in self.audiences}
+            for name, audience in self.audiences.items():
+                if (data := audience.seed()) is not None:
+                    self.ads[name].seed(data)
             crowd = people(self.count, len(self.accounts))
             for i, (name, account) in enumerate(self.accounts.items()):
                 self.boxes[name].seed(account.seed([p for p in crowd if i in p.known_to]))
@@ -94,7 +104,9 @@ class Demo:
                 raise next(iter(failures.values()))
             ledger = Ledger.open(config.ledger)
             self.engine = Engine(config.contacts, ledger, sides, config.lifecycle, clock)
+            self.events = Events(config, self.engine, clock)
             self._story(config.lifecycle)
+            self._conversions()
             ledger.close()
         self.figures["seconds"] = round(time.monotonic() - began, 1)
         self.say(
@@ -106,7 +118,9 @@ class Demo:
         names = list(self.accounts)
         document = {
             "version": 1,
-            "connections": {n: a.connection(self.boxes[n].url) for n, a in self.accounts.items()},
+            "connections": {n: a.connection(self.boxes[n].url) for n, a in self.accounts.items()}
+            | {n: {**a.connection(self.ads[n].url), "ads_consent": "not_denied"} for n, a in self.audiences.items()},
+            "events": rules(self.audiences),
             "contacts": {
                 "between": names, "initial": {"prefer": names[0]}, "rules": {"consent.*": "most_restrictive", "*": "latest"},
                 "guards": {"max_creates": "off", "max_stage_moves": "off", "max_changes": "off"},
@@ -170,6 +184,20 @@ class Demo:
         self.say(f"  {compared} people in all of them: {word}; {more} doubled, {regressions} stages moved backwards,")
         self.say(
             f"  {sum(plan.conflicts.values())} records that were there twice before wait for a person (stagebridge conflicts)"
+        )
+
+    def _conversions(self) -> None:
+        if not self.ads:
+            return
+        told = Conversions(self.events, self.ads, self.audiences).play(self.clock.now())
+        self.figures["events"] = told
+        self.say(
+            f"\n[bold]Conversions[/] to {' and '.join(self.ads)}: {told['sent']} sent, although the first answer of each was lost and "
+            "all were handed over twice;"
+        )
+        self.say(
+            f"  the platforms counted {told['counted']} and dropped {told['duplicates']} that they knew; {told['expired']} came too late, "
+            f"{told['refused']} were not agreed to"
         )
 
     def _round(self) -> tuple[RoundReport, int]:

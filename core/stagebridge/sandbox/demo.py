@@ -88,6 +88,31 @@ class Account(Protocol):
     def witness(self, url: str) -> Witness: ...
 
 
+class Audience(Protocol):
+    """What the connector of an advertising platform gives to the demo (entry point `stagebridge.audiences`)."""
+
+    stages: bool
+    """Whether it takes the stages of a CRM, of people whom it has no id of its own of."""
+
+    def connection(self, url: str) -> dict[str, Any]:
+        """The connection's entry in the configuration, pointed at the stand-in."""
+        ...
+
+    def seed(self) -> Any:
+        """What its stand-in needs before it counts anything; None for nothing."""
+        ...
+
+    def books(self, state: Any) -> tuple[int, int]:
+        """What the platform says that it counted, and dropped as known, out of its stand-in's state."""
+        ...
+
+
+def audiences() -> dict[str, Audience]:
+    """Installed advertising platforms that take part, by name."""
+    found = sorted(entry_points(group="stagebridge.audiences"), key=lambda e: e.name)
+    return {e.name: e.load()() for e in found}
+
+
 def accounts() -> dict[str, Account]:
     """Installed platforms that take part, by name."""
     found = sorted(entry_points(group="stagebridge.demos"), key=lambda e: e.name)
