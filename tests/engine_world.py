@@ -37,6 +37,8 @@ class World:
     provisioned: bool = False
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Connections that are files, before the stand-ins."""
+    document: dict[str, Any] = field(default_factory=dict)
+    """Further sections of the configuration."""
     keep_open: bool = False
     """Learn the accounts once, not anew for every round: for tests of many rounds."""
     _sides: list[Side] = field(default_factory=list)
@@ -62,7 +64,7 @@ class World:
         given = {"initial": {"prefer": names[0]}, "guards": OPEN_GUARDS, **self.contacts}
         contacts = {k: v for k, v in given.items() if v is not None}
         accounts = {**self.files, **{n: self.connection(n) for n in self.boxes}}
-        document = {"version": 1, "connections": accounts, "contacts": contacts}
+        document = {"version": 1, "connections": accounts, "contacts": contacts, **self.document}
         if self.ledger is not None:
             document["ledger"] = self.ledger
         path = self.folder / "stagebridge.yaml"

@@ -10,45 +10,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
-from typer.testing import CliRunner, Result
+from typer.testing import CliRunner
 
-from engine_world import World, world
+from cli_shell import Shell
+from engine_world import world
 from stagebridge.cli.app import app
-from stagebridge.cli.console import STATE
 from stagebridge.config import load_config
 
 ROOT = Path(__file__).parents[2]
 ADA = "ada@example.com"
-
-
-@dataclass
-class Shell:
-    """Runs the command in this process, on the world's clock and configuration."""
-
-    w: World
-
-    def __call__(self, *words: str, **options: Any) -> str:
-        result = self.run(*words, **options)
-        return result.output + (str(result.exception) if result.exception is not None and result.exit_code else "")
-
-    def json(self, *words: str, **options: Any) -> Any:
-        return json.loads(self.run(*words, "--json", **options).stdout)
-
-    def run(self, *words: str, code: int = 0, after: float = 130) -> Result:
-        self.w.clock.sleep(after)
-        self.w.config()
-        os.environ.update({"TOKEN": "pat-test", "SECRET": "sandbox-secret"})
-        STATE.clock = self.w.clock
-        result = CliRunner().invoke(app, ["-c", str(self.w.folder / "stagebridge.yaml"), *words])
-        ended = getattr(result.exception, "exit_code", result.exit_code)
-        assert ended == code, f"{words}: {ended}: {result.output} {result.exception!r}"
-        return result
 
 
 @pytest.fixture

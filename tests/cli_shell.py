@@ -1,0 +1,38 @@
+"""The command, run as a person runs it, in this process."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from typer.testing import CliRunner, Result
+
+from engine_world import World
+from stagebridge.cli.app import app
+from stagebridge.cli.console import STATE
+
+
+@dataclass
+class Shell:
+    """Runs the command in this process, on the world's clock and configuration."""
+
+    w: World
+
+    def __call__(self, *words: str, **options: Any) -> str:
+        result = self.run(*words, **options)
+        return result.output + (str(result.exception) if result.exception is not None and result.exit_code else "")
+
+    def json(self, *words: str, **options: Any) -> Any:
+        return json.loads(self.run(*words, "--json", **options).stdout)
+
+    def run(self, *words: str, code: int = 0, after: float = 130) -> Result:
+        self.w.clock.sleep(after)
+        self.w.config()
+        os.environ.update({"TOKEN": "pat-test", "SECRET": "sandbox-secret"})
+        STATE.clock = self.w.clock
+        result = CliRunner().invoke(app, ["-c", str(self.w.folder / "stagebridge.yaml"), *words])
+        ended = getattr(result.exception, "exit_code", result.exit_code)
+        assert ended == code, f"{words}: {ended}: {result.output} {result.exception!r}"
+        return result
