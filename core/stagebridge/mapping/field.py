@@ -121,9 +121,13 @@ class Field:
             theirs = self.table.theirs(value)
             return self._theirs(theirs) if self.chain is None else on_the_wire(self.chain(theirs), self.as_text)
         out = self.codec.write(value) if self.chain is None else self.chain(value)
+        return on_the_wire(out if self.longest is None else self.fitting(out), self.as_text)
+
+    def fitting(self, out: Any) -> Any:
+        """A wire value, if it is not longer than the field takes. Raises `Invalid`."""
         if self.longest is not None and isinstance(out, str) and len(out) > self.longest:
             raise Invalid(f"longer than the {self.longest} characters that this field takes")
-        return on_the_wire(out, self.as_text)
+        return out
 
     def put(self, payload: dict[str, Any], value: Any, record: Mapping[str, Any] | None) -> bool:
         """Write a canonical value; False if the record holds exactly that already. Raises `Invalid`, leaving the

@@ -191,6 +191,8 @@ def write(
 
 def writer(ref: Ref, *, as_text: bool = False) -> Callable[[dict[str, Any], Mapping[str, Any] | None, Any], None]:
     """`write` for one reference, compiled."""
+    if len(ref.steps) == 3 and ref.steps[2] == Element(()) and not isinstance(ref.steps[1], Element):
+        return _appender(ref)
     if ref.in_list or len(ref.steps) > 2:
         return lambda payload, base, value: write(payload, base, ref, value, as_text=as_text)
     *way, key = (str(s) for s in ref.steps)
@@ -205,6 +207,23 @@ def writer(ref: Ref, *, as_text: bool = False) -> Callable[[dict[str, Any], Mapp
             payload[outer] = {key: value}
 
     return plain
+
+
+def _appender(ref: Ref) -> Callable[[dict[str, Any], Mapping[str, Any] | None, Any], None]:
+    """For `a.b()`: one more value of a list."""
+    outer, key = str(ref.steps[0]), str(ref.steps[1])
+
+    def append(payload: dict[str, Any], base: Mapping[str, Any] | None, value: Any) -> None:
+        box = payload.get(outer)
+        found = box.get(key) if box is not None else None
+        if found is not None:
+            found.append(value)
+        elif base is not None or box is None:
+            write(payload, base, ref, value)
+        else:
+            box[key] = [value]
+
+    return append
 
 
 def remove(payload: dict[str, Any], base: Mapping[str, Any], ref: Ref) -> None:
