@@ -1,3 +1,6 @@
 """The stagebridge connector for Meta's Conversions API and lead ads."""
 
-__all__: list[str] = []
+from stagebridge_meta.connector import Meta
+from stagebridge_meta.settings import MetaSettings
+
+__all__ = ["Meta", "MetaSettings"]

@@ -278,7 +278,7 @@ class Builder:
             if where.startswith("contact.") and isinstance(find(name), Beside):
                 self._say(options, "as", where, f"'{name}' looks at a second value; only events have such steps")
                 return None
-        if isinstance(spec, list) and ("field" in options or "read" in options):
+        if isinstance(spec, list) and ("field" in options or ("read" in options and not where.startswith("event."))):
             self._say(options, "as", where, "a chain of steps is for writing only; use `write:`")
             return None
         return (codecs.OF_KIND[kind], steps) if isinstance(spec, list) else (steps[0], [])
