@@ -78,6 +78,7 @@ META_TOKEN=
         super().__init__(settings, clock=clock, **values)
         self.client = Client(self.settings.base_url or GRAPH, clock=self.clock, timeout=self.settings.timeout)
         self.graph = Graph(self)
+        self._drafter = drafts.Drafter(self.settings, self.clock)
         token = self.settings.token
         self._token: Callable[[], str] = lambda: token.get_secret_value()
 
@@ -131,7 +132,7 @@ META_TOKEN=
         payload = self.drafted(event)
         if isinstance(payload, Rejected):
             return payload
-        return drafts.drafted(event, payload, self.settings, self.clock.now())
+        return self._drafter.draft(event, payload)
 
     def send(self, batch: Sequence[Draft]) -> list[Outcome]:
         return sending.send(self, batch)

@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from stagebridge.clock import Clock
 from stagebridge.connector import Draft, Rejected
 from stagebridge.event import ConversionEvent
 from stagebridge.mapping import Payload
 from stagebridge_meta.currencies import CURRENCIES
-from stagebridge_meta.settings import MetaSettings
+from stagebridge_meta.settings import Datasets, MetaSettings
 
 OLDEST = timedelta(days=7)
 OLDEST_IN_STORE = timedelta(days=62)
@@ -42,58 +43,103 @@ BROWSER = ("client_ip_address", "client_user_agent")
 _FBC = re.compile(r"fb\.\d\.\d{13}\.")
 
 
-def drafted(event: ConversionEvent, payload: Payload, settings: MetaSettings, now: datetime) -> Draft | Rejected:
-    """The mapping's payload, completed and looked through."""
-    source, channel = payload.get("action_source"), payload.get("messaging_channel")
-    messaging = source == "business_messaging"
-    user = payload.setdefault("user_data", {})
-    if messaging:
-        for name in BROWSER:  # an Instagram event that has them is refused
-            user.pop(name, None)
-    wrong = _wrong(event, payload, user, settings, now, str(channel) if messaging else None)
-    if wrong is not None:
-        return Rejected(*wrong)
-    group = group_of(settings, str(channel) if messaging else CHANNELS.get(str(source), "other"))
-    if group is None:
-        where = channel if messaging else CHANNELS.get(str(source), "other")
-        return Rejected("SB-META-NO-DATASET", f"no dataset for {where} events; set `dataset` or `datasets.{where}`")
-    warnings = (*_left_out(payload), *_warnings(payload, user, settings, messaging=messaging))
-    _options(payload, settings)
-    oldest = OLDEST_IN_STORE if source == "physical_store" else OLDEST
-    dedup = 0.0 if messaging else settings.dedup  # of business messaging Meta counts whatever comes
-    return Draft(event.id, dict(payload), group, event.at + oldest, dedup, warnings)
+class Drafter:
+    """Makes drafts under the settings of one connection."""
+
+    def __init__(self, settings: MetaSettings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._horizon: datetime | None = None
+        self._groups = {channel: group_of(settings, channel) for channel in Datasets.model_fields}
+        self._options = options(settings)
+        self._looked_up = bool(settings.data_processing_options) and not settings.data_processing_options_state
+
+    def draft(self, event: ConversionEvent, payload: Payload) -> Draft | Rejected:
+        """The mapping's payload, completed and looked through."""
+        source = payload.get("action_source")
+        messaging = source == "business_messaging"
+        channel = payload.get("messaging_channel") if messaging else CHANNELS.get(source, "other")  # type: ignore[arg-type]
+        user = payload.setdefault("user_data", {})
+        if messaging:
+            for name in BROWSER:  # an Instagram event that has them is refused
+                user.pop(name, None)
+            wrong = _wrong_messaging(payload, user, self._settings, str(channel))
+        else:
+            wrong = _wrong_person(user)
+        if wrong is None:
+            wrong = self._wrong(event, payload)
+        if wrong is not None:
+            return Rejected(*wrong)
+        group = self._groups.get(str(channel))
+        if group is None:
+            what = f"no dataset for {channel} events; set `dataset` or `datasets.{channel}`"
+            return Rejected("SB-META-NO-DATASET", what)
+        warnings = tuple(self._warnings(payload, user, source, messaging=messaging))
+        payload.update(self._options)
+        oldest = OLDEST_IN_STORE if source == "physical_store" else OLDEST
+        dedup = 0.0 if messaging else self._settings.dedup  # of business messaging Meta counts whatever comes
+        return Draft(event.id, dict(payload), group, event.at + oldest, dedup, warnings)
+
+    def _wrong(self, event: ConversionEvent, payload: Mapping[str, Any]) -> tuple[str, str] | None:
+        """Code and sentence of what Meta would refuse any event for."""
+        if self._horizon is None or event.at > self._horizon:  # the clock is asked only beyond what it has said
+            self._horizon = self._clock.now() + AHEAD
+            if event.at > self._horizon:
+                return "SB-META-FUTURE", "its time lies more than a day ahead"
+        if (event.custom or event.contact.custom) and not _finite(payload):
+            return "SB-META-NUMBER", "a number in it is not finite; JSON has no such"
+        return _wrong_money(payload)
+
+    def _warnings(
+        self, payload: Payload, user: Mapping[str, Any], source: str | None, *, messaging: bool
+    ) -> Iterator[str]:
+        for path, reason in payload.problems.items():
+            yield f"{path} is left out: {reason}"
+        if source == "website" and "client_user_agent" not in user:
+            yield "a website event without client_user_agent, which Meta documents as required"
+        if source == "app" and "app_data" not in payload:
+            yield "an app event without app_data, which Meta needs for attribution"
+        if self._looked_up and not messaging and "client_ip_address" not in user:
+            yield "limited data use without client_ip_address: Meta cannot look up where the person is"
+        if "fbc" in user and not _FBC.match(str(user["fbc"])):
+            yield "click_ids.fbc is not of the form fb.1.<milliseconds>.<fbclid>: Meta will not recognise it"
+        if len(payload["event_name"]) > LONGEST_NAME:
+            yield f"its name is longer than {LONGEST_NAME} characters"
 
 
 def group_of(settings: MetaSettings, channel: str) -> str | None:
     """Which dataset and token a channel's events go to: the dataset's id, with the channel where it has a token of its
     own; None where there is no dataset."""
-    own = getattr(settings.datasets, channel, None)
+    own = getattr(settings.datasets, channel)
     if own is None:
         return settings.dataset
     return f"{own.id}/{channel}" if own.token is not None else str(own.id)
 
 
+def options(settings: MetaSettings) -> dict[str, Any]:
+    """What the law or the advertiser asks for, per event as Meta wants it."""
+    out: dict[str, Any] = {}
+    if settings.data_processing_options is not None:
+        out["data_processing_options"] = list(settings.data_processing_options)
+        if settings.data_processing_options:
+            out["data_processing_options_country"] = settings.data_processing_options_country or 0
+            out["data_processing_options_state"] = settings.data_processing_options_state or 0
+    if settings.opt_out is not None:
+        out["opt_out"] = settings.opt_out
+    return out
+
+
 # --- what is wrong --------------------------------------------------------------------------------------------
 
 
-def _wrong(
-    event: ConversionEvent, payload: Mapping[str, Any], user: Mapping[str, Any], settings: MetaSettings, now: datetime,
-    messenger: str | None,
-) -> tuple[str, str] | None:  # fmt: skip
-    """Code and sentence of the first thing for which Meta would refuse the request."""
-    if event.at > now + AHEAD:
-        return "SB-META-FUTURE", "its time lies more than a day ahead"
-    if messenger is not None:
-        found = _wrong_messaging(payload, user, settings, messenger)
-    else:
-        found = None
-        if any(user.keys() <= few for few in TOO_LITTLE):
-            said = ", ".join(sorted(user)) or "nothing"
-            found = "SB-META-PERSON", f"Meta takes no event that says only {said} of a person"
+def _wrong_person(user: Mapping[str, Any]) -> tuple[str, str] | None:
+    if "em" not in user and "ph" not in user and any(user.keys() <= few for few in TOO_LITTLE):
+        said = ", ".join(sorted(user)) or "nothing"
+        return "SB-META-PERSON", f"Meta takes no event that says only {said} of a person"
     lead = user.get("lead_id")
-    if found is None and lead is not None and not (type(lead) is int and 10**14 <= lead < 10**17):
-        found = "SB-META-LEAD", "its lead_id is no whole number of 15 to 17 digits"
-    return found or _wrong_money(payload)
+    if lead is not None and not (type(lead) is int and 10**14 <= lead < 10**17):
+        return "SB-META-LEAD", "its lead_id is no whole number of 15 to 17 digits"
+    return None
 
 
 def _wrong_messaging(
@@ -119,59 +165,18 @@ def _wrong_money(payload: Mapping[str, Any]) -> tuple[str, str] | None:
     value, currency = custom.get("value"), custom.get("currency")
     if payload.get("event_name") == "Purchase" and (value is None or currency is None):
         return "SB-META-MONEY", "a Purchase needs a value and a currency"
-    if currency is not None and str(currency).upper() not in CURRENCIES:
+    if currency is not None and currency not in CURRENCIES and str(currency).upper() not in CURRENCIES:
         return "SB-META-CURRENCY", "its currency is none of ISO 4217"
-    for name, number in _numbers(custom):
-        if not math.isfinite(number):
-            return "SB-META-NUMBER", f"custom_data.{name} is no finite number, and JSON has no other"
     return None
 
 
-def _numbers(table: Mapping[str, Any], inside: str = "") -> Iterator[tuple[str, float]]:
-    for name, value in table.items():
-        if type(value) is float:
-            yield inside + name, value
-        elif isinstance(value, Mapping):
-            yield from _numbers(value, f"{inside}{name}.")
-        elif isinstance(value, list):
-            for one in value:
-                yield from _numbers({name: one}, inside)
+def _finite(value: Any) -> bool:
+    """Whether no number in there is infinite or none, as only a custom value can be: JSON would say null."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, Mapping):
+        return all(map(_finite, value.values()))
+    return all(map(_finite, value)) if isinstance(value, list | tuple) else True
 
 
-# --- what is odd ----------------------------------------------------------------------------------------------
-
-
-def _left_out(payload: Payload) -> Iterator[str]:
-    for path, reason in payload.problems.items():
-        yield f"{path} is left out: {reason}"
-
-
-def _warnings(
-    payload: Mapping[str, Any], user: Mapping[str, Any], settings: MetaSettings, *, messaging: bool
-) -> Iterator[str]:
-    source = payload.get("action_source")
-    if source == "website" and "client_user_agent" not in user:
-        yield "a website event without client_user_agent, which Meta documents as required"
-    if source == "app" and "app_data" not in payload:
-        yield "an app event without app_data, which Meta needs for attribution"
-    looked_up = settings.data_processing_options and not settings.data_processing_options_state
-    if looked_up and not messaging and "client_ip_address" not in user:
-        yield "limited data use without client_ip_address: Meta cannot look up where the person is"
-    if "fbc" in user and not _FBC.match(str(user["fbc"])):
-        yield "click_ids.fbc is not of the form fb.1.<milliseconds>.<fbclid>: Meta will not recognise it"
-    if len(str(payload.get("event_name"))) > LONGEST_NAME:
-        yield f"its name is longer than {LONGEST_NAME} characters"
-
-
-def _options(payload: dict[str, Any], settings: MetaSettings) -> None:
-    """What the law or the advertiser asks for, per event as Meta wants it."""
-    if settings.data_processing_options is not None:
-        payload["data_processing_options"] = list(settings.data_processing_options)
-        if settings.data_processing_options:
-            payload["data_processing_options_country"] = settings.data_processing_options_country or 0
-            payload["data_processing_options_state"] = settings.data_processing_options_state or 0
-    if settings.opt_out is not None:
-        payload["opt_out"] = settings.opt_out
-
-
-__all__ = ["CHANNELS", "OLDEST", "OLDEST_IN_STORE", "TOO_LITTLE", "drafted", "group_of"]
+__all__ = ["CHANNELS", "OLDEST", "OLDEST_IN_STORE", "TOO_LITTLE", "Drafter", "group_of"]

@@ -10,7 +10,6 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 from stagebridge import normalize
@@ -20,6 +19,7 @@ from stagebridge_meta.regions import REGIONS
 
 _HASHED = re.compile(r"[0-9a-fA-F]{64}\Z")
 _OTHER_HASH = re.compile(r"(?:[0-9a-fA-F]{32}|[0-9a-fA-F]{40})\Z")
+_NO_LETTER = re.compile(r"[^a-z0-9]+")
 _KEPT = ("L", "M", "N")
 """Unicode categories that a name is made of: letters, their marks, digits."""
 _GENDERS = {"f": "f", "female": "f", "m": "m", "male": "m"}
@@ -52,10 +52,16 @@ def phone(value: str, region: str | None = None) -> str:
 
 def name(value: str) -> str:
     """Lower case, NFC, letters and digits only; accents stay. Also of cities, and of regions outside the US and Canada."""
-    if value.isascii() and value.isalpha():
-        return value.lower()
-    lower = unicodedata.normalize("NFC", unicodedata.normalize("NFC", value).lower())
-    found = "".join(c for c in lower if unicodedata.category(c)[0] in _KEPT)
+    lower = value.lower()
+    if lower.isascii():
+        if lower.isalnum():
+            return lower
+        found = _NO_LETTER.sub("", lower)
+    else:
+        lower = unicodedata.normalize("NFC", lower)
+        if lower.isalnum():
+            return lower
+        found = "".join(c for c in lower if unicodedata.category(c)[0] in _KEPT)
     if not found:
         raise Invalid("has neither letters nor digits")
     return found
@@ -74,7 +80,6 @@ def gender(value: str) -> str:
     return found
 
 
-@lru_cache(maxsize=1024)
 def region(value: str, country: str | None = None) -> str:
     """The two-letter code of a state of the US or a province of Canada; elsewhere, and where no country is said, the name
     as it is."""
@@ -89,7 +94,6 @@ def postal_code(value: str, country: str | None = None) -> str:
     return plain[:5] if country and country.upper() == "US" else plain
 
 
-@lru_cache(maxsize=1024)
 def country(value: str) -> str:
     """ISO 3166-1 alpha-2, lower case, from a code or a name."""
     return normalize.country(value).lower()

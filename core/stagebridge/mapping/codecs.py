@@ -122,7 +122,7 @@ def make(name: str, context: Context, kind: str = "") -> Codec:
         "date": Codec(name, read_date, lambda v: _date(v).isoformat(), "date"),
         "datetime": Codec(name, read_datetime, lambda v: _iso(v, "milliseconds"), "datetime"),
         "datetime_s": Codec(name, _whole_seconds, lambda v: _iso(v, "seconds"), "datetime"),
-        "epoch_s": Codec(name, lambda v: _epoch(v, 1), lambda v: int(read_datetime(v).timestamp()), "datetime"),
+        "epoch_s": Codec(name, lambda v: _epoch(v, 1), _seconds, "datetime"),
         "epoch_ms": Codec(
             name, lambda v: _epoch(v, 1000), lambda v: round(read_datetime(v).timestamp() * 1000), "datetime"
         ),
@@ -157,14 +157,15 @@ def step(name: str, context: Context) -> Step | Beside:
 
 def on_the_wire(value: Any, text: bool) -> Any:
     """The JSON scalar for a written value; on a `wire: text` platform everything is text."""
-    if type(value) is str:
+    kind = type(value)
+    if kind is str or (kind is int and not text):
         return value
+    if kind is Decimal:
+        return str(value) if text else float(value)
     if isinstance(value, datetime):
         value = _iso(value, "milliseconds")
     elif isinstance(value, date):
         value = value.isoformat()
-    elif isinstance(value, Decimal):
-        value = str(value) if text else float(value)
     if text and not isinstance(value, str):
         return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
     return value
@@ -242,6 +243,11 @@ def _whole_seconds(value: Any) -> datetime:
 
 def _iso(value: Any, precision: str) -> str:
     return read_datetime(value).isoformat(timespec=precision).replace("+00:00", "Z")
+
+
+def _seconds(value: Any) -> int:
+    canonical = type(value) is datetime and value.tzinfo is not None
+    return int((value if canonical else read_datetime(value)).timestamp())
 
 
 def _epoch(value: Any, unit: int) -> datetime:
@@ -327,7 +333,7 @@ def _decimal(value: Any) -> Decimal:
     if isinstance(value, bool):
         raise Invalid("a truth value is not a number")
     try:
-        number = Decimal(_str(value).strip())
+        number = value if type(value) is Decimal else Decimal(_str(value).strip())
     except InvalidOperation:
         raise Invalid(f"'{masked(_str(value))}' is not a number") from None
     if not number.is_finite() or abs(number.adjusted()) > LARGEST:
@@ -336,6 +342,8 @@ def _decimal(value: Any) -> Decimal:
 
 
 def _int(value: Any) -> int:
+    if type(value) is int and abs(value) < 10**LARGEST:
+        return value
     number = _decimal(value)
     if number != number.to_integral_value():
         raise Invalid("not a whole number")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
+from decimal import Decimal
 from operator import attrgetter
 from typing import Any, get_args
 
@@ -29,7 +30,6 @@ ITEM = {"id": "opaque", "name": "text", "quantity": "int", "price": "decimal", "
 CHANNELS = frozenset(get_args(Channel))
 
 Getter = Callable[[ConversionEvent], Any]
-Putter = Callable[[dict[str, Any], Any, ConversionEvent], None]
 Needs = tuple[tuple[str, tuple[Getter, ...]], ...]
 """What an event must say: the sentence's words, and any of which paths will do."""
 
@@ -43,95 +43,124 @@ def event_kind(path: str) -> str | None:
     return kind_of(path) if path.startswith(("custom.", "click_ids.", "lead_ids.")) else None
 
 
+def split(path: str) -> tuple[str, str]:
+    """Where a path's value is held, and its name there: `contact.address.city` is the address's city."""
+    if path.startswith("contact.consent."):
+        _, _, channel, *part = path.split(".")
+        return f"contact.consent.{channel}", part[0] if part else "value"
+    if path.startswith("contact."):
+        group, sign, name = path.removeprefix("contact.").partition(".")
+        return (f"contact.{group}", name) if sign else ("contact", group)
+    group, sign, name = path.partition(".")
+    return (group, name) if sign else ("", path)
+
+
+def holder(place: str) -> Callable[[ConversionEvent], Mapping[str, Any]]:
+    """The table of an event that holds the values of a place, empty where there is none. A model's fields are its
+    `vars`: looked up there, an event of forty paths costs what its own few values cost."""
+    if not place:
+        return vars
+    found = attrgetter(place)
+
+    def held(event: ConversionEvent) -> Mapping[str, Any]:
+        table = found(event)
+        return table if type(table) is dict else {} if table is None else vars(table)
+
+    return held
+
+
 def getter(path: str) -> Getter:
     """What an event says at a path; None, or empty, where it says nothing."""
-    group, _, name = path.partition(".")
-    if not name:
+    place, name = split(path)
+    if place in ("", "contact", "contact.address"):
         return attrgetter(path)
-    if group != "contact":
-        return _named(attrgetter(group), name)
-    group, _, name = name.partition(".")
-    if group == "consent":
-        channel, _, part = name.partition(".")
-        consent, part = attrgetter(f"contact.consent.{channel}"), part or "value"
-        return lambda event: getattr(consent(event), part, None)
-    if not name or group == "address":
-        return attrgetter(path)
-    return _named(attrgetter(f"contact.{group}"), name)
+    held = holder(place)
+    return lambda event: held(event).get(name)
 
 
-def _named(table: Getter, name: str) -> Getter:
-    return lambda event: table(event).get(name)
+def lacking(needs: Needs, event: ConversionEvent) -> list[str]:
+    """The words for what an event does not say of what it must."""
+    lacks = []
+    for words, any_of in needs:
+        for get in any_of:
+            value = get(event)
+            if value or says(value):
+                break
+        else:
+            lacks.append(words)
+    return lacks
 
 
 def says(value: Any) -> bool:
     """Whether a value is one: neither absent nor empty. Zero and False are values."""
-    return value is not None and (bool(value) or not (value == "" or value == () or value == frozenset()))
+    return bool(value) or isinstance(value, int | float | Decimal)
 
 
 # --- one path -------------------------------------------------------------------------------------------------
 
 
+Special = Callable[[dict[str, Any], Any, ConversionEvent], None]
+
+
 @dataclass(slots=True)
 class EventField:
-    """One path; `steps` are its chain for writing, `each` maps the parts of an item."""
+    """One path; `steps` are its chain for writing, `each` maps the parts of an item.
+
+    `wire` makes the wire value of a canonical one, which stands where the field's `set` puts it; a path that needs more
+    than that, a second value or a place for each of several, is written by `special`. Either raises `Invalid`, and leaves
+    the payload as it was.
+    """
 
     field: Field
     each: tuple[Field, ...] = ()
     steps: tuple[Step | Beside, ...] = ()
-    get: Getter = dataclass_field(init=False, repr=False)
-    put: Putter | None = dataclass_field(init=False, repr=False)
+    wire: Callable[..., Any] = dataclass_field(init=False, repr=False)
+    special: Special | None = dataclass_field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
-        self.get = getter(self.field.path)
-        self.put = None if self.field.target is None else self._items() if self.each else self._putter()
+        self.wire = self._items() if self.each else self._wire()
+        beside = next((s for s in self.steps if isinstance(s, Beside)), None)
+        if beside is not None:
+            self.special = self._with(getter(beside.path))
+        elif self.field.path.removeprefix("contact.") in SETS:
+            self.special = self._every
 
-    def _putter(self) -> Putter:
-        place, wire = self.field.set, self._wire()
-        if self.field.path.removeprefix("contact.") in SETS:
+    def _with(self, other: Getter) -> Special:
+        place, wire = self.field.set, self.wire
+        return lambda payload, value, event: place(payload, None, wire(value, other(event)))
 
-            def every(payload: dict[str, Any], value: Any, event: ConversionEvent) -> None:
-                for one in sorted(value):
-                    place(payload, None, wire(one, event))
+    def _every(self, payload: dict[str, Any], value: Any, event: ConversionEvent) -> None:
+        for out in [self.wire(element) for element in sorted(value)]:
+            self.field.set(payload, None, out)
 
-            return every
-        return lambda payload, value, event: place(payload, None, wire(value, event))
+    def _wire(self) -> Callable[..., Any]:
+        """From a canonical value to its wire value; with a step that looks at a second value, from both."""
+        one, steps = self.field, self.steps
+        if not any(isinstance(s, Beside) for s in steps):
+            return one.writing()
 
-    def _wire(self) -> Callable[[Any, ConversionEvent], Any]:
-        """The wire value of a canonical one: most are one step, and some step looks at a second value."""
-        one, scalar, as_text = self.field, self.field.scalar, self.field.as_text
-        if len(self.steps) == 1 and one.table is None and one.longest is None:
-            [step] = self.steps
-            if isinstance(step, Beside):
-                beside, other = step.step, getter(step.path)
-                return lambda value, event: on_the_wire(beside(value, other(event)), as_text)
-            return lambda value, event: on_the_wire(step(value), as_text)
-        if not any(isinstance(s, Beside) for s in self.steps):
-            return lambda value, event: scalar(value)
-        made = [(s.step, getter(s.path)) if isinstance(s, Beside) else (s, None) for s in self.steps]
-
-        def run(value: Any, event: ConversionEvent) -> Any:
+        def run(value: Any, other: Any) -> Any:
             out = value if one.table is None else one.table.theirs(value)
-            for step, other in made:
-                out = step(out) if other is None else step(out, other(event))  # type: ignore[call-arg]
-            return on_the_wire(one.fitting(out), as_text)
+            for step in steps:
+                out = step.step(out, other) if isinstance(step, Beside) else step(out)
+            return on_the_wire(one.fitting(out), one.as_text)
 
         return run
 
-    def _items(self) -> Putter:
-        place = self.field.set
-        parts = [(attrgetter(p.path), p.set, p.scalar) for p in self.each if p.target is not None]
+    def _items(self) -> Callable[..., Any]:
+        parts = [(p.path, p.set, p.writing()) for p in self.each if p.target is not None]
 
-        def items(payload: dict[str, Any], value: Any, event: ConversionEvent) -> None:
+        def items(value: Any) -> list[dict[str, Any]]:
             out = []
             for item in value:
                 made: dict[str, Any] = {}
-                for get, put, scalar in parts:
-                    found = get(item)
+                said = vars(item)
+                for name, put, wire in parts:
+                    found = said.get(name)
                     if found is not None:
-                        put(made, None, scalar(found))
+                        put(made, None, wire(found))
                 out.append(made)
-            place(payload, None, out)
+            return out
 
         return items
 
@@ -189,6 +218,11 @@ class Names:
         return theirs, None
 
 
+Row = tuple[str, str, Callable[..., None], Callable[..., Any], Special | None]
+"""How a value is written, laid out for the loop that a thousand events go through twenty thousand times: its name where it
+is held, its path, its place, its wire value, and what does all of that otherwise."""
+
+
 # --- one variant ----------------------------------------------------------------------------------------------
 
 
@@ -209,14 +243,19 @@ class EventShape:
     alone: bool = dataclass_field(init=False)
     """Its documents are events and no contacts: what they say of a person stands among its own fields."""
     _when: tuple[tuple[Getter, bool, frozenset[str]], ...] = dataclass_field(init=False, repr=False)
-    _writes: tuple[tuple[str, Getter, Putter], ...] = dataclass_field(init=False, repr=False)
+    _writes: tuple[tuple[Callable[..., Mapping[str, Any]], list[Row]], ...] = dataclass_field(init=False, repr=False)
     _constants: tuple[tuple[Callable[..., None], Any], ...] = dataclass_field(init=False, repr=False)
     _name: Callable[..., None] | None = dataclass_field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.alone = any(f.field.path.startswith("contact.") for f in self.fields)
         self._when = tuple((getter(p), p == "channel", frozenset(wanted)) for p, wanted in self.when.items())
-        self._writes = tuple((f.field.path, f.get, f.put) for f in self.fields if f.put is not None)
+        places: dict[str, list[Row]] = {}
+        for one in self.fields:
+            if one.field.target is not None:
+                place, name = split(one.field.path)
+                places.setdefault(place, []).append((name, one.field.path, one.field.set, one.wire, one.special))
+        self._writes = tuple((holder(place), rows) for place, rows in places.items())
         self._constants = tuple((remote.writer(ref), value) for ref, value in self.constants)
         self._name = remote.writer(self.name_field) if self.name_field is not None else None
         implied: dict[str, Any] = {}
@@ -229,7 +268,10 @@ class EventShape:
 
     def fits(self, event: ConversionEvent) -> bool:
         """A chat's name stands for its channel too."""
-        return all(get(event) in wanted or (chat and event.chat in wanted) for get, chat, wanted in self._when)
+        for get, chat, wanted in self._when:
+            if get(event) not in wanted and not (chat and event.chat in wanted):
+                return False
+        return True
 
     def write(self, event: ConversionEvent) -> Payload:
         payload = Payload(self.name)
@@ -237,25 +279,33 @@ class EventShape:
         if theirs == "drop":
             payload.problems["name"] = f"{self.name} takes no {event.name}"
             return payload
-        lacks = [words for words, any_of in (*self.require, *wanted) if not any(says(get(event)) for get in any_of)]
+        lacks = lacking((*self.require, *wanted), event)
         if lacks or not theirs:
             payload.problems["require"] = "; ".join(lacks) or "needs stage"
             return payload
         if self._name is not None:
             self._name(payload, None, theirs)
-        paths = payload.paths
-        for path, get, put in self._writes:
-            value = get(event)
-            if value is None or not (value or says(value)):
+        done: list[str] = []
+        for held, rows in self._writes:
+            said = held(event)
+            if not said:
                 continue
-            try:
-                put(payload, value, event)
-            except Invalid as reason:
-                payload.problems[path] = str(reason)
-                continue
-            paths.add(path)
-        for place, constant in self._constants:
-            place(payload, None, constant)
+            for name, path, place, wire, special in rows:
+                value = said.get(name)
+                if not value and (value is None or not says(value)):
+                    continue
+                try:
+                    if special is None:
+                        place(payload, None, wire(value))
+                    else:
+                        special(payload, value, event)
+                except Invalid as reason:
+                    payload.problems[path] = str(reason)
+                else:
+                    done.append(path)
+        payload.paths.update(done)
+        for put, constant in self._constants:
+            put(payload, None, constant)
         return payload
 
     # --- and back ----------------------------------------------------------------------------------------------
