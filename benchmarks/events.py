@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode
 
 from facebook_business.adobjects.serverside.action_source import ActionSource
 from facebook_business.adobjects.serverside.content import Content
@@ -80,29 +80,28 @@ def of_raw(meta: Meta, rows: list[dict[str, Any]]) -> bytes:
 
 def by_sdk(rows: list[dict[str, Any]]) -> bytes:
     """As its documentation shows it, up to the bytes that its session would send."""
-    events = []
-    for row in rows:
-        person = row["contact"]
-        address = person["address"]
-        user = UserData(
-            email=person["email"], phone=person["phone"], first_name=person["first_name"], last_name=person["last_name"],
-            city=address["city"], state=address["region"], zip_code=address["postal_code"], country_code=address["country"],
-            client_ip_address=row["ip"], client_user_agent=row["user_agent"],
-        )  # fmt: skip
-        contents = [
-            Content(product_id=i["id"], quantity=i["quantity"], item_price=float(i["price"])) for i in row["items"]
-        ]
-        custom = CustomData(
-            value=float(row["value"]), currency=row["currency"], order_id=row["order_id"], contents=contents
-        )
-        events.append(
-            Event(
-                event_name=row["name"], event_time=int(row["at"].timestamp()), event_id=row["id"], user_data=user,
-                custom_data=custom, event_source_url=row["source_url"], action_source=ActionSource.WEBSITE,
-            )
-        )  # fmt: skip
+    events = [sdk_event(row) for row in rows]
     params = EventRequest(pixel_id="1234567890", events=events).get_params()
     return urlencode({"data": json.dumps(params["data"])}).encode()
+
+
+def sdk_event(row: dict[str, Any]) -> Any:
+    """A purchase in the SDK's classes."""
+    person = row["contact"]
+    address = person["address"]
+    user = UserData(
+        email=person["email"], phone=person["phone"], first_name=person["first_name"], last_name=person["last_name"],
+        city=address["city"], state=address["region"], zip_code=address["postal_code"], country_code=address["country"],
+        client_ip_address=row["ip"], client_user_agent=row["user_agent"],
+    )  # fmt: skip
+    contents = [Content(product_id=i["id"], quantity=i["quantity"], item_price=float(i["price"])) for i in row["items"]]
+    custom = CustomData(
+        value=float(row["value"]), currency=row["currency"], order_id=row["order_id"], contents=contents
+    )
+    return Event(
+        event_name=row["name"], event_time=int(row["at"].timestamp()), event_id=row["id"], user_data=user,
+        custom_data=custom, event_source_url=row["source_url"], action_source=ActionSource.WEBSITE,
+    )  # fmt: skip
 
 
 def hashes(data: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -112,8 +111,6 @@ def hashes(data: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def differing(ours: bytes, theirs: bytes) -> dict[str, int]:
     """{field: events in which the two say something else about the person}."""
-    from urllib.parse import parse_qs
-
     mine = hashes(json.loads(ours)["data"])
     sdk = hashes([json.loads(e) for e in json.loads(parse_qs(theirs.decode())["data"][0])])
     out: dict[str, int] = {}

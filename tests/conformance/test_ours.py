@@ -5,13 +5,15 @@ from __future__ import annotations
 import pytest
 from stagebridge_file import File
 
-from conformance.benches import FileBench, HubSpotBench, SalesforceBench
+from conformance.benches import FileBench, HubSpotBench, MetaBench, SalesforceBench
 from stagebridge.testing import conformance
 from stagebridge_hubspot import HubSpot
+from stagebridge_meta import Meta
 from stagebridge_salesforce import Salesforce
 
 TestHubSpot = conformance(HubSpot, sandbox=HubSpotBench)
 TestSalesforce = conformance(Salesforce, sandbox=SalesforceBench)
+TestMeta = conformance(Meta, sandbox=MetaBench)
 TestFile = conformance(File, sandbox=FileBench)
 
 

@@ -59,7 +59,7 @@ class Graph:
         """Read something, `what` it is for messages. Raises the errors of a connection, and `Refused`: also, if it
         `may_be_gone`, for what is not there."""
         meta, policy = self._meta, self._meta.client.policy
-        why, wait = "", 0.0
+        why, wait, asked_again = "", 0.0, False
         for attempt in range(policy.attempts):
             if attempt:
                 meta.clock.sleep(wait)
@@ -71,6 +71,9 @@ class Graph:
                     return body
                 continue
             why = str(refusal)
+            if refusal.kind is Kind.TOKEN and not asked_again:  # whoever looks after it may have replaced it meanwhile
+                wait, asked_again = 0.0, True
+                continue
             stop = connection_error(refusal, what)
             if stop is not None and not (may_be_gone and refusal.kind is Kind.NO_OBJECT):
                 raise stop
