@@ -31,6 +31,7 @@ def test_its_table_of_capabilities_is_what_the_connectors_declare() -> None:
                 "yes" if c.read and c.read.deletes else "no",
                 str(c.write.batch) if c.write else "no",
                 c.stage.backward if c.stage else "no",
+                str(c.events.batch) if c.events else "no",
                 c.webhooks.signature if c.webhooks else "no",
                 c.provision or "no",
                 "yes" if c.erase else "no",
