@@ -248,6 +248,19 @@ def test_a_variant_is_known_by_its_constants_and_not_by_a_setting() -> None:
     assert view.problems["event.name"] == "'x' is in no row of the names"
 
 
+def test_a_name_that_a_row_names_is_no_stages() -> None:
+    names = {"StageChanged": "{stage}", "Signup": "lead", "Other": "lead", "Gone": "drop"}
+    m = load_mapping({"platform": "x", "event": {"name_field": "n", "fields": {"id": "i", "at": "t"}, "names": names}})
+
+    def read(name: str) -> tuple[str, str | None]:
+        _, [back] = m.read_event({"n": name, "i": "1", "t": "2026-01-02T03:04:05Z"})
+        return back.name, back.stage
+
+    assert read("lead") == ("Signup", None)
+    assert read("customer") == ("StageChanged", "customer")
+    assert m.read_event({"n": "drop", "i": "1", "t": "2026-01-02T03:04:05Z"})[1] == []
+
+
 def test_an_event_says_nothing_of_the_records_that_the_contact_section_reads() -> None:
     view, [back] = load_mapping(BOTH_WAYS).read_event(
         {"event_name": "SubmitForm", "event_id": "1", "event_time": 5, "source": "web", "user": {"psid": "17"}}

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from meta_kit import DATASET, NOW, connection, drafted, event, payload, refused
+from meta_kit import DATASET, IDS, NOW, connection, drafted, event, payload, refused
 from stagebridge.connector import Draft
 from stagebridge.contact import Contact
 from stagebridge.event import ConversionEvent, Item
+from stagebridge.mapping import load_mapping
 from stagebridge_meta.normalise import user_value
 from stagebridge_meta.settings import MESSAGING_EVENTS
 
@@ -89,6 +90,14 @@ def test_a_conversation_names_its_account_and_the_person_and_nothing_of_a_browse
         "action_source": "business_messaging", "messaging_channel": chat, "user_data": {"em": [ADA], **user},
     }  # fmt: skip
     assert made.dedup == 0.0
+
+
+def test_nothing_of_a_browser_is_sent_even_where_a_mapping_of_ones_own_says_so() -> None:
+    own = {"extends": "meta", "event": {"variants": {"instagram": {"fields": {"ip": "user_data.client_ip_address"}}}}}
+    with connection() as meta:
+        meta.use(load_mapping(own, settings=IDS))
+        talk = event("Lead", channel="chat", chat="instagram", ip="203.0.113.7", contact={"chat_ids.instagram": "18"})
+        assert payload(meta, talk)["user_data"] == {"ig_sid": "18", "ig_account_id": "300"}
 
 
 def whatsapp(name: str, **more: Any) -> ConversionEvent:

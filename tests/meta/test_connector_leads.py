@@ -13,8 +13,8 @@ from typing import Any
 import orjson
 import pytest
 
-from meta_kit import TOKEN, connection
-from stagebridge.clock import ElasticClock
+from meta_kit import NOW, TOKEN, connection
+from stagebridge.clock import ElasticClock, ManualClock
 from stagebridge.connector import Hint, HookRequest, Page
 from stagebridge.errors import AuthError, BudgetExhausted, ConfigError, NotSupported, PlatformDown
 from stagebridge.mapping import load_mapping
@@ -82,6 +82,18 @@ def test_a_later_pass_brings_what_is_new_and_a_form_that_is_new_whole(box: Sandb
         assert sorted(ids(list(meta.read("leads", later)))) == sorted(new)
     with at(box, forms=[OTHER]) as meta:
         assert ids(list(meta.read("leads", first.cursor))) != []
+
+
+def test_a_lead_of_the_second_in_which_a_pass_began_comes_with_the_next_one() -> None:
+    clock = ManualClock(NOW)
+    with Sandbox("meta", clock=clock) as box:
+        box.seed({"pages": [{"id": PAGE, "name": "Blue Heron"}]})
+        box.seed({"forms": [{"id": FORM, "page_id": PAGE, "name": "Newsletter"}]})
+        with at(box, lag=0) as meta:
+            [first] = meta.read("leads")
+            new = leads(box, 1)
+            clock.sleep(60)
+            assert ids(list(meta.read("leads", first.cursor))) == new
 
 
 def test_a_lead_is_a_contact_in_the_stage_lead_with_its_id(box: Sandbox) -> None:

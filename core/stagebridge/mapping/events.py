@@ -180,7 +180,7 @@ class EventField:
 @dataclass(slots=True)
 class Names:
     """`rows`: {ours, or `ours/stage`: (theirs, what it needs)}; theirs may be `drop`, and may have `{stage}` in it. Where
-    several of ours are one of theirs, that one reads as the first."""
+    several of ours are one of theirs, that one reads as the first, and as a stage only if no row names it."""
 
     rows: Mapping[str, tuple[str, Needs]] = dataclass_field(default_factory=dict)
     passing: bool = False
@@ -189,16 +189,14 @@ class Names:
     _read: dict[str, tuple[str, str | None]] = dataclass_field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for ours, (theirs, _) in self.rows.items():
-            name, _, stage = ours.partition("/")
-            if theirs == "drop":
-                continue
-            found = {theirs: stage or None} if "{stage}" not in theirs else {}
-            if not found:
-                found = {theirs.replace("{stage}", s): s for s in self.stages}
-            for one, of in found.items():
-                if "{stage}" not in theirs or one not in self._read:
-                    self._read.setdefault(one, (name, of))
+        rows = [(*ours.partition("/")[::2], theirs) for ours, (theirs, _) in self.rows.items() if theirs != "drop"]
+        for name, stage, theirs in rows:
+            if "{stage}" not in theirs:
+                self._read.setdefault(theirs, (name, stage or None))
+        for name, _, theirs in rows:
+            if "{stage}" in theirs:
+                for stage in self.stages:
+                    self._read.setdefault(theirs.replace("{stage}", stage), (name, stage))
 
     def theirs(self, name: str, stage: str | None) -> tuple[str, Needs]:
         """Their name (`drop`: none; empty: it needs a stage) and what it needs."""
