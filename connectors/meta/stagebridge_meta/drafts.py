@@ -75,10 +75,9 @@ class Drafter:
             what = f"no dataset for {channel} events; set `dataset` or `datasets.{channel}`"
             return Rejected("SB-META-NO-DATASET", what)
         warnings = tuple(self._warnings(payload, user, source, messaging=messaging))
-        payload.update(self._options)
         oldest = OLDEST_IN_STORE if source == "physical_store" else OLDEST
         dedup = 0.0 if messaging else self._settings.dedup  # of business messaging Meta counts whatever comes
-        return Draft(event.id, dict(payload), group, event.at + oldest, dedup, warnings)
+        return Draft(event.id, {**payload, **self._options}, group, event.at + oldest, dedup, warnings)
 
     def _wrong(self, event: ConversionEvent, payload: Mapping[str, Any]) -> tuple[str, str] | None:
         """Code and sentence of what Meta would refuse any event for."""

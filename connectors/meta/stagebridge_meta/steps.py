@@ -46,7 +46,14 @@ def _beside_country(normalised: Callable[[Any, Any], str]) -> Beside:
 _SHA256 = hashlib.sha256
 
 
+def _email(value: Any) -> str:
+    """The canonical model holds an address in just Meta's form, and no hash in its place."""
+    return _SHA256(value.encode()).hexdigest()
+
+
 def _name(value: Any) -> str:
+    if value.isascii() and value.isalpha() and len(value) not in OF_A_HASH:  # most are
+        return _SHA256(value.lower().encode()).hexdigest()
     if len(value) in OF_A_HASH and (known := hashed(value)) is not None:
         return known
     return _SHA256(normalise.name(value).encode()).hexdigest()
@@ -66,7 +73,7 @@ def _given(value: Any) -> str:
 
 
 STEPS: Mapping[str, Step | Beside] = {
-    "em": sha256,  # the canonical model holds an address in just this form, and no hash in its place
+    "em": _email,
     "ph": _phone,
     "name": _name,
     "db": _step(normalise.birthday),

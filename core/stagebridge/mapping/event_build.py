@@ -7,7 +7,9 @@ from typing import Any
 from stagebridge.document import Table, nearest
 from stagebridge.mapping import codecs
 from stagebridge.mapping.build import OURS, Builder
-from stagebridge.mapping.events import ITEM, KINDS, EventField, EventShape, Names, Needs, event_kind, getter
+from stagebridge.mapping.event_names import Names
+from stagebridge.mapping.event_paths import ITEM, KINDS, Needs, event_kind, getter
+from stagebridge.mapping.events import EventField, EventShape
 from stagebridge.mapping.field import Field
 from stagebridge.mapping.overlay import lay_over
 from stagebridge.mapping.values import listed

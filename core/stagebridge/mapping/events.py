@@ -5,96 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
-from decimal import Decimal
-from operator import attrgetter
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import ValidationError
 
-from stagebridge.contact import Contact, kind_of
-from stagebridge.event import Channel, ConversionEvent
+from stagebridge.contact import Contact
+from stagebridge.event import ConversionEvent
 from stagebridge.mapping import remote
 from stagebridge.mapping.codecs import on_the_wire
+from stagebridge.mapping.event_names import Names
+from stagebridge.mapping.event_paths import CHANNELS, Getter, Needs, getter, holder, lacking, says, split
 from stagebridge.mapping.field import SETS, Field
-from stagebridge.mapping.remote import ABSENT, Ref
+from stagebridge.mapping.remote import ABSENT, Element, Ref
 from stagebridge.mapping.shape import Payload, View
 from stagebridge.mapping.steps import Beside, Step
 from stagebridge.normalize import Invalid
-
-KINDS: Mapping[str, str] = {
-    "id": "opaque", "name": "text", "at": "datetime", "key": "opaque", "value": "decimal", "currency": "currency",
-    "order_id": "opaque", "items": "any", "channel": "text", "chat": "text", "source_url": "opaque",
-    "referrer": "opaque", "ip": "opaque", "user_agent": "opaque", "stage": "text", "consent_ads": "consent",
-}  # fmt: skip
-ITEM = {"id": "opaque", "name": "text", "quantity": "int", "price": "decimal", "category": "text", "brand": "text"}
-CHANNELS = frozenset(get_args(Channel))
-
-Getter = Callable[[ConversionEvent], Any]
-Needs = tuple[tuple[str, tuple[Getter, ...]], ...]
-"""What an event must say: the sentence's words, and any of which paths will do."""
-
-
-def event_kind(path: str) -> str | None:
-    """The kind of an event's path; `contact.email` and the like are the contact's."""
-    if path in KINDS:
-        return KINDS[path]
-    if path.startswith("contact."):
-        return kind_of(path.removeprefix("contact."))
-    return kind_of(path) if path.startswith(("custom.", "click_ids.", "lead_ids.")) else None
-
-
-def split(path: str) -> tuple[str, str]:
-    """Where a path's value is held, and its name there: `contact.address.city` is the address's city."""
-    if path.startswith("contact.consent."):
-        _, _, channel, *part = path.split(".")
-        return f"contact.consent.{channel}", part[0] if part else "value"
-    if path.startswith("contact."):
-        group, sign, name = path.removeprefix("contact.").partition(".")
-        return (f"contact.{group}", name) if sign else ("contact", group)
-    group, sign, name = path.partition(".")
-    return (group, name) if sign else ("", path)
-
-
-def holder(place: str) -> Callable[[ConversionEvent], Mapping[str, Any]]:
-    """The table of an event that holds the values of a place, empty where there is none. A model's fields are its
-    `vars`: looked up there, an event of forty paths costs what its own few values cost."""
-    if not place:
-        return vars
-    found = attrgetter(place)
-
-    def held(event: ConversionEvent) -> Mapping[str, Any]:
-        table = found(event)
-        return table if type(table) is dict else {} if table is None else vars(table)
-
-    return held
-
-
-def getter(path: str) -> Getter:
-    """What an event says at a path; None, or empty, where it says nothing."""
-    place, name = split(path)
-    if place in ("", "contact", "contact.address"):
-        return attrgetter(path)
-    held = holder(place)
-    return lambda event: held(event).get(name)
-
-
-def lacking(needs: Needs, event: ConversionEvent) -> list[str]:
-    """The words for what an event does not say of what it must."""
-    lacks = []
-    for words, any_of in needs:
-        for get in any_of:
-            value = get(event)
-            if value or says(value):
-                break
-        else:
-            lacks.append(words)
-    return lacks
-
-
-def says(value: Any) -> bool:
-    """Whether a value is one: neither absent nor empty. Zero and False are values."""
-    return bool(value) or isinstance(value, int | float | Decimal)
-
 
 # --- one path -------------------------------------------------------------------------------------------------
 
@@ -102,13 +27,29 @@ def says(value: Any) -> bool:
 Special = Callable[[dict[str, Any], Any, ConversionEvent], None]
 
 
+Row = tuple[str, str, str | None, str, bool, Callable[..., Any], Special | None]
+"""How a path is written: its name where it is held, the path, the table and the key of the payload, whether that is a list,
+the wire value, and what does all of that otherwise."""
+
+
+def _place(ref: Ref) -> tuple[str | None, str, bool] | None:
+    """Table, key, and whether one more value of a list: where nearly everything is. None for any other place."""
+    match ref.steps:
+        case (str(key),):
+            return None, key, False
+        case (str(table), str(key)):
+            return table, key, False
+        case (str(table), str(key), Element(())):
+            return table, key, True
+    return None
+
+
 @dataclass(slots=True)
 class EventField:
     """One path; `steps` are its chain for writing, `each` maps the parts of an item.
 
-    `wire` makes the wire value of a canonical one, which stands where the field's `set` puts it; a path that needs more
-    than that, a second value or a place for each of several, is written by `special`. Either raises `Invalid`, and leaves
-    the payload as it was.
+    `wire` makes the wire value of a canonical one; a path that needs more than a value and its place, a second value or a
+    place for each of several, is written by `special`. Either raises `Invalid`, and leaves the payload as it was.
     """
 
     field: Field
@@ -124,6 +65,17 @@ class EventField:
             self.special = self._with(getter(beside.path))
         elif self.field.path.removeprefix("contact.") in SETS:
             self.special = self._every
+        elif self.field.target is not None and _place(self.field.target) is None:
+            self.special = self._elsewhere
+
+    def row(self) -> Row:
+        """How it is written, for the loop of `EventShape.write`."""
+        assert self.field.target is not None
+        _, name = split(self.field.path)
+        return name, self.field.path, *(_place(self.field.target) or (None, "", False)), self.wire, self.special
+
+    def _elsewhere(self, payload: dict[str, Any], value: Any, event: ConversionEvent) -> None:
+        self.field.set(payload, None, self.wire(value))
 
     def _with(self, other: Getter) -> Special:
         place, wire = self.field.set, self.wire
@@ -174,53 +126,6 @@ class EventField:
         return tuple({k: v for k, v in item.items() if v is not ABSENT and v is not None} for item in found)
 
 
-# --- names ----------------------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class Names:
-    """`rows`: {ours, or `ours/stage`: (theirs, what it needs)}; theirs may be `drop`, and may have `{stage}` in it. Where
-    several of ours are one of theirs, that one reads as the first, and as a stage only if no row names it."""
-
-    rows: Mapping[str, tuple[str, Needs]] = dataclass_field(default_factory=dict)
-    passing: bool = False
-    """A name in no row goes as it is."""
-    stages: frozenset[str] = frozenset()
-    _read: dict[str, tuple[str, str | None]] = dataclass_field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        rows = [(*ours.partition("/")[::2], theirs) for ours, (theirs, _) in self.rows.items() if theirs != "drop"]
-        for name, stage, theirs in rows:
-            if "{stage}" not in theirs:
-                self._read.setdefault(theirs, (name, stage or None))
-        for name, _, theirs in rows:
-            if "{stage}" in theirs:
-                for stage in self.stages:
-                    self._read.setdefault(theirs.replace("{stage}", stage), (name, stage))
-
-    def theirs(self, name: str, stage: str | None) -> tuple[str, Needs]:
-        """Their name (`drop`: none; empty: it needs a stage) and what it needs."""
-        found = (self.rows.get(f"{name}/{stage}") if stage else None) or self.rows.get(name)
-        if found is None:
-            return (name if self.passing else "drop"), ()
-        theirs, needs = found
-        return (theirs.replace("{stage}", stage or "") if "{stage}" in theirs else theirs), needs
-
-    def ours(self, theirs: str) -> tuple[str, str | None]:
-        """Our name and stage. Raises `Invalid` for a name that the platform would not take from us."""
-        found = self._read.get(theirs)
-        if found is not None:
-            return found
-        if not self.passing:
-            raise Invalid(f"'{theirs}' is in no row of the names")
-        return theirs, None
-
-
-Row = tuple[str, str, Callable[..., None], Callable[..., Any], Special | None]
-"""How a value is written, laid out for the loop that a thousand events go through twenty thousand times: its name where it
-is held, its path, its place, its wire value, and what does all of that otherwise."""
-
-
 # --- one variant ----------------------------------------------------------------------------------------------
 
 
@@ -251,8 +156,7 @@ class EventShape:
         places: dict[str, list[Row]] = {}
         for one in self.fields:
             if one.field.target is not None:
-                place, name = split(one.field.path)
-                places.setdefault(place, []).append((name, one.field.path, one.field.set, one.wire, one.special))
+                places.setdefault(split(one.field.path)[0], []).append(one.row())
         self._writes = tuple((holder(place), rows) for place, rows in places.items())
         self._constants = tuple((remote.writer(ref), value) for ref, value in self.constants)
         self._name = remote.writer(self.name_field) if self.name_field is not None else None
@@ -277,31 +181,44 @@ class EventShape:
         if theirs == "drop":
             payload.problems["name"] = f"{self.name} takes no {event.name}"
             return payload
-        lacks = lacking((*self.require, *wanted), event)
+        lacks = lacking(self.require, event)
+        if wanted:
+            lacks += lacking(wanted, event)
         if lacks or not theirs:
             payload.problems["require"] = "; ".join(lacks) or "needs stage"
             return payload
         if self._name is not None:
             self._name(payload, None, theirs)
-        done: list[str] = []
+        # a thousand events go through this loop twenty thousand times: it calls only what makes a value
+        paths = payload.paths
         for held, rows in self._writes:
             said = held(event)
             if not said:
                 continue
-            for name, path, place, wire, special in rows:
+            for name, path, table, key, many, wire, special in rows:
                 value = said.get(name)
                 if not value and (value is None or not says(value)):
                     continue
                 try:
-                    if special is None:
-                        place(payload, None, wire(value))
-                    else:
+                    if special is not None:
                         special(payload, value, event)
+                        paths.add(path)
+                        continue
+                    out = wire(value)
                 except Invalid as reason:
                     payload.problems[path] = str(reason)
+                    continue
+                paths.add(path)
+                if table is None:
+                    payload[key] = out
+                elif table not in payload:
+                    payload[table] = {key: [out] if many else out}
+                elif not many:
+                    payload[table][key] = out
+                elif key in payload[table]:
+                    payload[table][key].append(out)
                 else:
-                    done.append(path)
-        payload.paths.update(done)
+                    payload[table][key] = [out]
         for put, constant in self._constants:
             put(payload, None, constant)
         return payload
@@ -352,4 +269,4 @@ class EventShape:
         yield from ((p, v) for p, v in (("name", name), ("stage", stage)) if v)
 
 
-__all__ = ["EventField", "EventShape", "Names", "event_kind"]
+__all__ = ["EventField", "EventShape"]
