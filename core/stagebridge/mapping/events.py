@@ -72,7 +72,8 @@ class EventField:
         """How it is written, for the loop of `EventShape.write`."""
         assert self.field.target is not None
         _, name = split(self.field.path)
-        return name, self.field.path, *(_place(self.field.target) or (None, "", False)), self.wire, self.special
+        table, key, many = _place(self.field.target) or (None, "", False)
+        return name, self.field.path, table, key, many, self.wire, self.special
 
     def _elsewhere(self, payload: dict[str, Any], value: Any, event: ConversionEvent) -> None:
         self.field.set(payload, None, self.wire(value))
