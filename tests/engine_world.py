@@ -48,7 +48,7 @@ class World:
         base: dict[str, Any] = {"type": box.platform.name, "base_url": box.url}
         if box.platform.name == "hubspot":
             base |= {"token": "${TOKEN}"}
-        else:
+        elif box.platform.name == "salesforce":
             base |= {
                 "domain": "acme.my",
                 "client_id": "sandbox-id",

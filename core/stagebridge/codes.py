@@ -85,6 +85,22 @@ CODES: Mapping[str, tuple[str, str]] = {
         "The event lacks something that the platform requires; the message names it.",
         "Complete it at its source and send it again: the same id counts once.",
     ),
+    "SB-EVENT-EXPIRED": (
+        "The event was too old for the platform when it could be sent.",
+        "Send sooner: look at `stagebridge runs` for what held it up. It is not sent any more.",
+    ),
+    "SB-EVENT-CONSENT": (
+        "The person did not agree to ads, or nothing says so, when the event was to be sent.",
+        "Nothing to do. `ads_consent: not_denied` on the connection takes silence for consent: ask whoever answers for that.",
+    ),
+    "SB-EVENT-UNANSWERED": (
+        "The event was sent, no answer came, and the platform would count a second one.",
+        "Look it up at the platform. `stagebridge dead-letters retry ID` sends it again if it is not there.",
+    ),
+    "SB-EVENT-FORGOTTEN": (
+        "The person was forgotten before the event was sent.",
+        "Nothing to do.",
+    ),
     "SB-EVENT-REFUSED": (
         "The platform took nothing of a batch, because of one event in it.",
         "Nothing to do: the bad one is found and put aside, the others are sent.",

@@ -342,8 +342,8 @@ class Connector(ABC):
         """Credentials, scopes, account, limits left. Raises `AuthError`, `PlatformDown`."""
 
     def discover(self) -> Schema:
-        """The account's fields, options, stages and owners."""
-        raise self._absent("discover")
+        """The account's fields, options, stages and owners; nothing where a mapping names nothing by its label."""
+        return Schema({})
 
     def provision(self, missing: Sequence[Missing], *, dry_run: bool = True) -> list[str]:
         """Create the custom fields that a mapping needs; returns a sentence for each."""

@@ -113,6 +113,32 @@ class MetaBench(SandboxBench):
         raise NotImplementedError("only what can be edited is looked at")
 
 
+class TikTokBench(SandboxBench):
+    """Leads come in by webhook; nobody edits or removes one, and nothing else is held of people."""
+
+    object = "leads"
+
+    def settings(self) -> Mapping[str, Any]:
+        return {
+            "base_url": self.box.url, "token": "token-1", "app_secret": "sandbox-secret", "pixel": "CSANDBOXPIXEL0000001",
+            "offline_set": "7100000000000000101", "crm_set": "7100000000000000201",
+        }  # fmt: skip
+
+    def put(self, payloads: Sequence[Mapping[str, Any]]) -> list[str]:
+        answers = [{a["field"]: a["value"] for a in p["changes"]} for p in payloads]
+        ids: list[str] = self.box.seed({"leads": [{"answers": a} for a in answers]})["leads"]
+        return ids
+
+    def edit(self, id: str, payload: Mapping[str, Any]) -> None:
+        raise NotImplementedError
+
+    def remove(self, id: str) -> None:
+        raise NotImplementedError
+
+    def held(self) -> Mapping[str, Mapping[str, Any]]:
+        raise NotImplementedError
+
+
 class FileBench(Bench):
     """A list with ids of its own."""
 

@@ -27,7 +27,7 @@ def test_its_table_of_capabilities_is_what_the_connectors_declare() -> None:
         declared.append(
             [
                 name,
-                "incremental" if c.read and c.read.incremental else "full",
+                "no" if c.read is None else "incremental" if c.read.incremental else "full",
                 "yes" if c.read and c.read.deletes else "no",
                 str(c.write.batch) if c.write else "no",
                 c.stage.backward if c.stage else "no",

@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from engine_world import World, world
-from stagebridge.connector import Hint, HookRequest
+from stagebridge.connector import HookRequest
 from stagebridge.ledger import schema as t
-from stagebridge.sync.intake import mark_hint
 
 STAGES = ["lead", "marketing_qualified", "opportunity", "customer"]
 HUBSPOT = {
@@ -172,10 +171,8 @@ class Histories(RuleBasedStateMachine):
         side = next(s for s in self.engine.sides if s.name == "crm")
         made = self.w.boxes["crm"].platform.hook("https://hooks.example.com/crm", ids)  # type: ignore[attr-defined]
         request = HookRequest(made["method"], made["url"], made["headers"], made["body"])
-        for hint in side.connector.receive(request) if ids else []:
-            assert isinstance(hint, Hint)
-            with self.engine.desk.book() as book:
-                mark_hint(book, side, hint.object, hint.remote_id)
+        if ids:
+            assert self.engine.receive(side.name, request) == len(ids)
 
     # --- the promises ------------------------------------------------------------------------------------------
 

@@ -286,8 +286,10 @@ def test_a_signed_jwt_logs_in_for_an_audience_that_salesforce_knows(
 
 
 def test_an_sdk_session_that_the_caller_has_is_used(box: Sandbox, clock: ElasticClock) -> None:
-    sf = Salesforce.from_client(connect(box), base_url=box.url, clock=clock)
+    theirs = connect(box)
+    sf = Salesforce.from_client(theirs, base_url=box.url, clock=clock)
     assert sf.check().limits["daily"] == 100_000
+    assert sf.sdk is theirs
 
 
 def test_check_names_what_is_missing_and_the_files_to_deploy_hold_it(clock: ElasticClock) -> None:

@@ -331,12 +331,6 @@ HUBSPOT_TOKEN=
     def provision(self, missing: Sequence[Missing], *, dry_run: bool = True) -> list[str]:
         return self._control.provision(missing, dry_run=dry_run)
 
-    def native_salesforce(self) -> bool:
-        """Whether HubSpot's own Salesforce integration has left its ids on contacts."""
-        filters = [{"propertyName": "salesforcecontactid", "operator": "HAS_PROPERTY"}]
-        body = {"filterGroups": [{"filters": filters}], "properties": ["hs_object_id"], "limit": 1}
-        return bool(self.post(f"{self.contacts}/search", body, endpoint="search").get("total"))
-
     def receive(self, request: HookRequest) -> list[Hint]:
         if self.settings.client_secret is None:
             raise ConfigError("webhooks of HubSpot are verified with the app's client_secret; set it")

@@ -103,7 +103,8 @@ SF_CLIENT_SECRET=
         token, self.instance = auth.log_in(self.settings, self._session)
         if self.settings.base_url is None:
             self.client.base_url = f"https://{self.instance}"
-        self._sdk = None
+        if self._sdk is not None and self._sdk.session_id != token:
+            self._sdk = None
         return auth.bearer(token), None
 
     @classmethod

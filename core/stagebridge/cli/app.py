@@ -9,7 +9,7 @@ from typing import Annotated
 import click
 import typer
 
-from stagebridge.cli import accounts, conflicts, decisions, demo, looking, syncing, upkeep
+from stagebridge.cli import accounts, conflicts, decisions, demo, events, looking, syncing, upkeep
 from stagebridge.cli.console import STATE, complain, listen
 from stagebridge.errors import ConfigError, StagebridgeError
 
@@ -28,7 +28,7 @@ def _options(
     listen()
 
 
-for module in (accounts, syncing, looking, conflicts, decisions, upkeep, demo):
+for module in (accounts, syncing, events, looking, conflicts, decisions, upkeep, demo):
     module.register(app)
 
 

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from stagebridge.clock import Clock, SystemClock
 from stagebridge.config import Config, load_config
+from stagebridge.delivery.setup import Events
 from stagebridge.errors import StagebridgeError
 from stagebridge.ledger.store import Ledger
 from stagebridge.sync.engine import Engine
@@ -80,15 +81,33 @@ def complain(error: StagebridgeError) -> None:
         err.print(f"  {error.hint}", markup=False, highlight=False)
 
 
-def open_engine(*, progress: bool = False) -> tuple[Config, Engine, dict[str, StagebridgeError]]:
-    """The engine over every connection that can be opened; those that cannot come back with their error."""
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a command works with. `failures` are connections that could not be opened, with the error."""
+
+    config: Config
+    engine: Engine
+    events: Events
+    failures: dict[str, StagebridgeError]
+
+
+def open_all(*, progress: bool = False) -> Opened:
+    """Every connection that can be opened, with an engine between them, and events on both ends."""
     config = STATE.config()
     ledger = Ledger.open(config.ledger)
     sides, failures = open_sides(config, STATE.clock)
     if failures and not sides:
         raise next(iter(failures.values()))
     show = _progress if progress else None
-    return config, Engine(config.contacts, ledger, sides, config.lifecycle, STATE.clock, progress=show), failures
+    engine = Engine(config.contacts, ledger, sides, config.lifecycle, STATE.clock, progress=show)
+    events = Events(config, engine, STATE.clock)
+    return Opened(config, engine, events, failures | events.failures)
+
+
+def open_engine() -> tuple[Config, Engine, dict[str, StagebridgeError]]:
+    """For commands that send no events themselves; those that they cause are queued."""
+    opened = open_all()
+    return opened.config, opened.engine, opened.failures
 
 
 def side_of(name: str) -> Side:

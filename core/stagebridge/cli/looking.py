@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from stagebridge.cli.console import STATE, emit, out, table
+from stagebridge.delivery import inspect as deliveries
 from stagebridge.sync import inspect
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -52,8 +53,9 @@ def runs(limit: Annotated[int, typer.Option("--limit", help="How many.")] = 20, 
 
 
 def trace(who: Annotated[str, typer.Argument(help="E-mail or key.")], json_: Json = False) -> None:
-    """One contact: links, where each value comes from, changes, stage history."""
+    """One contact: links, where each value comes from, changes, stages, events."""
     found = inspect.trace(STATE.ledger(), who)
+    found["events"] = deliveries.of_contact(STATE.ledger(), found["key"])
     if json_:
         emit(found)
         return
@@ -61,13 +63,14 @@ def trace(who: Annotated[str, typer.Argument(help="E-mail or key.")], json_: Jso
     table([{"path": p, **v} for p, v in found["values"].items()], ("path", "value", "from"), "no values")
     table(found["links"], ("connection", "object", "remote_id", "state", "blocked"), "no links")
     table(found["stages"], ("at", "stage", "from", "verdict", "reason"), "no stage history")
+    table(found["events"], ("at", "name", "event", "to", "state", "verdict"), "no events")
     table(found["changes"], ("at", "run", "path", "old", "new", "kind", "rule", "link"), "no changes yet")
 
 
 def dead_letters(context: typer.Context, json_: Json = False) -> None:
     if context.invoked_subcommand is not None:
         return
-    found = inspect.dead_letters(STATE.ledger())
+    found = [*inspect.dead_letters(STATE.ledger()), *deliveries.dead_letters(STATE.ledger())]
     if json_:
         emit(found)
     else:
@@ -76,11 +79,18 @@ def dead_letters(context: typer.Context, json_: Json = False) -> None:
 
 def retry(which: Annotated[str, typer.Argument(help="The id from the list.")]) -> None:
     """Try a dead letter again in the next sync."""
-    inspect.release(STATE.ledger(), which, retry=True)
+    _release(which, retry=True)
     out.print(f"{which} is tried again by the next sync")
 
 
 def discard(which: Annotated[str, typer.Argument(help="The id from the list.")]) -> None:
     """Leave a dead letter untried until the contact changes."""
-    inspect.release(STATE.ledger(), which, retry=False)
+    _release(which, retry=False)
     out.print(f"{which} stays as it is until the contact changes")
+
+
+def _release(which: str, *, retry: bool) -> None:
+    if which.startswith("e") and which[1:].isdigit():
+        deliveries.release(STATE.ledger(), int(which[1:]), retry=retry)
+    else:
+        inspect.release(STATE.ledger(), which, retry=retry)

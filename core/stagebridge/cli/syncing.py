@@ -9,8 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
-from stagebridge.cli.console import STATE, emit, err, open_engine, out, table
+from stagebridge.cli.console import STATE, emit, err, open_all, out, table
+from stagebridge.cli.events import deliver, show_flush
 from stagebridge.config import GUARDS
+from stagebridge.delivery import inspect as deliveries
 from stagebridge.document import nearest
 from stagebridge.errors import ConfigError, StagebridgeError
 from stagebridge.sync.engine import RoundReport
@@ -39,16 +41,20 @@ def plan(
     full: Full = False,
 ) -> None:
     """Show who matches whom and what a sync would change; writes to no platform."""
-    _, engine, failures = open_engine(progress=not json_)
-    made, report = engine.plan(full=full, only=contact or (), limit=limit)
-    report.failures |= failures
+    opened = open_all(progress=not json_)
+    made, report = opened.engine.plan(full=full, only=contact or (), limit=limit)
+    report.failures |= opened.failures
+    waiting = {n: s["queued"] for n, s in deliveries.counts(opened.engine.ledger).items() if s.get("queued")}
     if out_ is not None:
         out_.write_text(json.dumps(made.to_json(), ensure_ascii=False), "utf-8")
     if json_:
-        emit({"match": _match(report), **made.to_json(), "failures": {n: str(e) for n, e in report.failures.items()}})
+        failed = {n: str(e) for n, e in report.failures.items()}
+        emit({"match": _match(report), **made.to_json(), "events": waiting, "failures": failed})
     else:
         show_match(report)
         show_plan(made)
+        for name, count in waiting.items():
+            out.print(f"{name}: {count} events to send  (stagebridge events queue)")
     _end(report, 4 if detailed and not made.is_empty else 0)
 
 
@@ -66,13 +72,17 @@ def sync(
     if job != "contacts":
         raise ConfigError(f"there is no job '{job}'", hint="The job that exists is 'contacts'.")
     expect = _digest(plan_) if plan_ is not None else None
-    _, engine, failures = open_engine(progress=not json_)
-    report = engine.sync(full=full, only=contact or (), limit=limit, allow=_allowed(allow or []), expect=expect)
-    report.failures |= failures
+    opened = open_all(progress=not json_)
+    report = opened.engine.sync(full=full, only=contact or (), limit=limit, allow=_allowed(allow or []), expect=expect)
+    report.failures |= opened.failures
+    flushed = deliver(opened.events, report.failures) if opened.events.targets else {}
     if json_:
-        emit(report.to_json() | {"failures": {n: str(e) for n, e in report.failures.items()}})
+        failed = {n: str(e) for n, e in report.failures.items()}
+        emit(report.to_json() | {"events": {n: f.to_json() for n, f in flushed.items()}, "failures": failed})
     else:
         show_report(report)
+        if flushed:
+            show_flush(flushed)
     _end(report, 4 if report.dead or any(p.parked for p in report.pushed.values()) else 0)
 
 
@@ -85,7 +95,6 @@ def scheduler(
     config = STATE.config()
     if not config.jobs:
         raise ConfigError("the configuration names no jobs", hint="Write `jobs: [{name: contacts, every: 5m}]`.")
-    engine_of = open_engine
     works = BlockingScheduler()
     done = 0
 
@@ -97,8 +106,10 @@ def scheduler(
     def work() -> None:
         nonlocal done
         try:
-            _, engine, _ = engine_of()
-            show_report(engine.sync())
+            opened = open_all()
+            show_report(opened.engine.sync())
+            if opened.events.targets:
+                show_flush(deliver(opened.events, opened.failures))
         except StagebridgeError as error:
             err.print(f"{error.code}: {error}")
         done += 1

@@ -12,17 +12,21 @@ from stagebridge.config.reader import connectors, load_config
 from stagebridge.config.schema import config_schema
 from stagebridge.config.values import (
     GUARDS,
+    AdsConsent,
     Config,
     ConnectionConfig,
     ContactsConfig,
+    EventsConfig,
     Guards,
     Job,
     Mode,
+    MoveRule,
     Rule,
     RuleKind,
+    SendRule,
 )
 
 __all__ = [
-    "GUARDS", "Config", "ConnectionConfig", "ContactsConfig", "Guards", "Job", "Mode", "Rule", "RuleKind",
-    "config_schema", "connectors", "load_config",
+    "GUARDS", "AdsConsent", "Config", "ConnectionConfig", "ContactsConfig", "EventsConfig", "Guards", "Job", "Mode",
+    "MoveRule", "Rule", "RuleKind", "SendRule", "config_schema", "connectors", "load_config",
 ]  # fmt: skip

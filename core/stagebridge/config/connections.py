@@ -11,13 +11,13 @@ from pydantic import BaseModel, SecretStr, ValidationError
 
 from stagebridge.config.problems import Problems, seconds, share
 from stagebridge.config.references import References
-from stagebridge.config.values import ConnectionConfig, Mode
-from stagebridge.connector import Connector
+from stagebridge.config.values import AdsConsent, ConnectionConfig, Mode
+from stagebridge.connector import Capabilities, Connector
 from stagebridge.countries import NAMES
 from stagebridge.document import Table, nearest
 from stagebridge.normalize import Invalid, timezone
 
-OWN = ("type", "mode", "mapping", "custom", "default_region", "timezone")
+OWN = ("type", "mode", "mapping", "custom", "default_region", "timezone", "ads_consent")
 """What every connection says to us; the rest is for its connector."""
 
 
@@ -49,6 +49,7 @@ class Connections:
         mapping = self._mapping(table, here, folder)
         custom = self.problems.table(table, "custom", f"{here}.custom")
         region = self._region(table, f"{here}.default_region")
+        ads = self.problems.choice(table, "ads_consent", f"{here}.ads_consent", get_args(AdsConsent), "granted_only")
         zone = zone_of(self.problems, table, f"{here}.timezone") or self.zone
         connector = self._connector(table, f"{here}.type")
         if connector is None:
@@ -57,7 +58,7 @@ class Connections:
         if settings is None or len(self.problems) > before:
             return None
         return ConnectionConfig(
-            name, table["type"], mode, mapping, custom, region, zone, settings, connector, folder,
+            name, table["type"], mode, mapping, custom, region, zone, ads, settings, connector, folder,
         )  # fmt: skip
 
     def _connector(self, table: Table, where: str) -> type[Connector] | None:
@@ -135,6 +136,12 @@ class Connections:
                 table = table[key]
             key, where = part, f"{where}.{part}"
         self.problems.add(table, key, where, what)
+
+
+def keeps_people(connection: ConnectionConfig) -> bool:
+    """Whether contacts can be read there, written there, or come from there by themselves."""
+    able = getattr(connection.connector, "capabilities", Capabilities())
+    return any((able.read, able.write, able.webhooks))
 
 
 def zone_of(problems: Problems, table: Table, where: str) -> str | None:

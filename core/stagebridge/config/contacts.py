@@ -28,18 +28,25 @@ KEYS = (
 
 
 class Contacts:
-    """`connections` are the names in the file; without a readable lifecycle, stages are not looked at."""
+    """`connections` are the names in the file, `keepers` those that have people; without a readable lifecycle, stages
+    are not looked at."""
 
-    def __init__(self, problems: Problems, connections: Sequence[str], lifecycle: Lifecycle | None) -> None:
+    def __init__(
+        self, problems: Problems, connections: Sequence[str], lifecycle: Lifecycle | None, keepers: Sequence[str]
+    ) -> None:
         self.problems = problems
         self.connections = connections
+        self.keepers = keepers
         self.lifecycle = lifecycle
 
     def read(self, table: Table) -> ContactsConfig:
         problems = self.problems
         problems.keys(table, KEYS, "contacts")
-        between = problems.words(table, "between", "contacts.between") or tuple(self.connections)
+        between = problems.words(table, "between", "contacts.between") or tuple(self.keepers)
         problems.named(table, "between", "contacts.between", between, self.connections)
+        for name in between:
+            if name in self.connections and name not in self.keepers:
+                problems.add(table, "between", "contacts.between", f"{name} takes events only and has no contacts")
         rules = problems.table(table, "rules", "contacts.rules")
         return ContactsConfig(
             between=between,

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
-from stagebridge.config.connections import Connections, literal_password, zone_of
+from stagebridge.config.connections import Connections, keeps_people, literal_password, zone_of
 from stagebridge.config.contacts import Contacts
+from stagebridge.config.events import Events
 from stagebridge.config.problems import Problems, seconds
 from stagebridge.config.references import References
 from stagebridge.config.values import Config, Job
@@ -16,7 +17,7 @@ from stagebridge.errors import ConfigError
 from stagebridge.lifecycle import Lifecycle, load_lifecycle
 
 VERSION = "1"
-KEYS = ("version", "ledger", "lifecycle", "timezone", "connections", "contacts", "jobs")
+KEYS = ("version", "ledger", "lifecycle", "timezone", "connections", "contacts", "events", "jobs")
 LEDGER = "sqlite:///stagebridge.db"
 
 
@@ -44,12 +45,14 @@ def load_config(path: str | Path = "stagebridge.yaml", environ: Mapping[str, str
     reading = Connections(problems, references, connectors(), zone)
     connections = {name: c for name in accounts if (c := reading.read(accounts, name, path.parent)) is not None}
     section = problems.table(document, "contacts", "contacts")
-    contacts = Contacts(problems, tuple(accounts), lifecycle).read(section)
+    keepers = tuple(n for n in accounts if n not in connections or keeps_people(connections[n]))
+    contacts = Contacts(problems, tuple(accounts), lifecycle, keepers).read(section)
+    events = Events(problems, tuple(accounts), lifecycle).read(document)
     jobs = _jobs(document, problems)
     ledger = _ledger(document, problems, references, path.parent)
     problems.tell()
     assert lifecycle is not None
-    return Config(path, ledger, lifecycle, zone or "UTC", connections, contacts, jobs)
+    return Config(path, ledger, lifecycle, zone or "UTC", connections, contacts, events, jobs)
 
 
 def _lifecycle(document: Table, problems: Problems, folder: Path) -> Lifecycle | None:

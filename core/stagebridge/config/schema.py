@@ -12,7 +12,8 @@ from pydantic import BaseModel
 from stagebridge.config.connections import published
 from stagebridge.config.contacts import CHOICES
 from stagebridge.config.reader import KEYS, LEDGER, connectors
-from stagebridge.config.values import GUARDS, Mode
+from stagebridge.config.values import GUARDS, AdsConsent, Mode
+from stagebridge.event import Channel
 
 SHIPPED = Path(__file__).with_name("stagebridge.schema.json")
 """The schema with the connectors that stagebridge publishes, for editors that take it from the installed package."""
@@ -34,6 +35,7 @@ def config_schema(names: Collection[str] | None = None) -> dict[str, Any]:
         "timezone": {"type": "string", "default": "UTC", "description": "IANA zone of reports and daily quotas."},
         "connections": _every({"oneOf": [_connection(name, model) for name, model in kinds.items()]}),
         "contacts": _contacts(),
+        "events": {"type": "array", "items": _rule()},
         "jobs": {"type": "array", "items": _table({"name": {"const": "contacts"}, "every": {
             **DURATION, "examples": ["5m"]}}, "name", "every")},
     }  # fmt: skip
@@ -54,6 +56,7 @@ def _connection(name: str, model: type[BaseModel]) -> dict[str, Any]:
         "custom": _every({"type": ["string", "object"]}),
         "default_region": {"type": "string", "pattern": "^[A-Za-z]{2}$", "description": "Of national phone numbers."},
         "timezone": {"type": "string"},
+        "ads_consent": {"enum": list(get_args(AdsConsent)), "default": "granted_only"},
     }
     # Numbers may be written with a unit (80%, 5m) and anything by reference, so every plain setting may be a text.
     settings = {key: _or_text(form) for key, form in _model(model).get("properties", {}).items()}
@@ -76,6 +79,15 @@ def _contacts() -> dict[str, Any]:
         "max_flips": {"type": "integer", "minimum": 1, "default": 5},
         "keep_changes": {**DURATION, "default": "90d", "description": "How long the change log is kept."},
     })  # fmt: skip
+
+
+def _rule() -> dict[str, Any]:
+    send = {
+        "when": _table({"stage": NAMES}, "stage"), "send": {"type": "string"}, "value": {"type": ["string", "number"]},
+        "currency": {"type": "string"}, "channel": {"enum": list(get_args(Channel)), "default": "crm"}, "to": NAMES,
+    }  # fmt: skip
+    move = {"when": _table({"event": {"type": "string"}}, "event"), "stage": {"type": "string"}}
+    return {"oneOf": [_table(send, "when", "send"), _table(move, "when", "stage")]}
 
 
 def _model(model: type[BaseModel]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from stagebridge.clock import Clock
 from stagebridge.connector import Connector, ConnectorSettings
 from stagebridge.contact import is_blank
+from stagebridge.event import Channel
 from stagebridge.lifecycle import Lifecycle
 
 RuleKind = Literal["latest", "prefer", "fill_empty", "most_restrictive"]
@@ -111,9 +112,41 @@ class ContactsConfig:
         return hashlib.blake2b(repr(parts).encode(), digest_size=8).hexdigest()
 
 
+AdsConsent = Literal["granted_only", "not_denied"]
+
+
+@dataclass(frozen=True, slots=True)
+class SendRule:
+    """A stage that is reached sends an event: `stages` (`*`: any of them), the event's name, where its `value` and
+    `currency` come from (a path of the contact, or what is written here), its channel, and the connections it goes to."""
+
+    stages: tuple[str, ...]
+    send: str
+    value: str | None = None
+    currency: str | None = None
+    channel: Channel = "crm"
+    to: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MoveRule:
+    """An event moves the person who did it to a stage, if that is forward."""
+
+    event: str
+    stage: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventsConfig:
+    """How stages and conversion events hang together."""
+
+    sends: tuple[SendRule, ...] = ()
+    moves: tuple[MoveRule, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class ConnectionConfig:
-    """One account: its platform (`type`), how it is mapped, and the connector's own settings."""
+    """One account: its platform (`type`), how it is mapped, whom of ads it is told, and the connector's own settings."""
 
     name: str
     type: str
@@ -122,6 +155,7 @@ class ConnectionConfig:
     custom: Mapping[str, Any] = field(default_factory=dict)
     default_region: str | None = None
     timezone: str | None = None
+    ads_consent: AdsConsent = "granted_only"
     settings: ConnectorSettings | None = None
     connector: Callable[..., Connector] | None = None
     folder: Path = Path()
@@ -158,6 +192,7 @@ class Config:
     timezone: str
     connections: Mapping[str, ConnectionConfig]
     contacts: ContactsConfig
+    events: EventsConfig = field(default_factory=EventsConfig)
     jobs: tuple[Job, ...] = ()
 
 

@@ -176,6 +176,10 @@ class Book:
                 return link
         return None
 
+    def judged(self) -> list[HistoryRow]:
+        """Rows of the stage history that this transaction has come to another verdict about, new ones among them."""
+        return [r for rows in self._history.values() for r in rows if r.verdict != r.was]
+
     def history_of(self, contact: ContactRow) -> list[HistoryRow]:
         if contact.id not in self._history:
             self.load_history(self.contacts)  # whoever is loaded is worked on together
@@ -304,6 +308,7 @@ class Book:
         self._write(t.history, [(r.new, {n: getattr(r, n) for n in names}) for r in rows])
         for r in rows:
             r.new = r.dirty = False
+            r.was = r.verdict
 
     def _flush_outbox(self) -> None:
         for part in chunks(sorted(self._outbox_drop)):

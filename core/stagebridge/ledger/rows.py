@@ -70,7 +70,10 @@ class HistoryRow:
     baseline: bool = False
     deliberate: bool = False
     event_id: str = ""
+    cause: str | None = None
     run_id: int | None = None
+    was: str = ""
+    """The verdict that stands in the ledger; empty for a row that does not."""
     new: bool = False
     dirty: bool = False
 
@@ -135,7 +138,7 @@ def link_values(r: LinkRow) -> dict[str, Any]:
 def history_row(r: Any) -> HistoryRow:
     return HistoryRow(
         r.id, r.contact_id, r.stage, r.at, r.connection, r.previous, r.link_id, r.saw_row, r.verdict, r.reason, r.baseline,
-        r.deliberate, r.event_id, r.run_id,
+        r.deliberate, r.event_id, r.cause, r.run_id, r.verdict,
     )  # fmt: skip
 
 

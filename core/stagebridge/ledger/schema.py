@@ -93,7 +93,42 @@ history = Table(
     Column("baseline", Boolean, nullable=False),
     Column("deliberate", Boolean, nullable=False),
     Column("event_id", Text, nullable=False),
+    Column("cause", Text),  # id of the conversion event that this stage was reached by
     Column("run_id", Id),
+)
+
+event = Table(
+    "event",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("contact_id", Id, index=True),
+    Column("email_hash", Text, nullable=False, index=True),  # of the snapshot's address, so that it can be forgotten
+    Column("source", Text, nullable=False),  # connection of the stage that it was derived from, or where it was given
+    Column("digest", Text, nullable=False),  # of what was given under this id
+    Column("data", Text),  # the event; null once it has been forgotten or is older than the change log
+    Column("created", BigInteger, nullable=False),
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("event_id", Text, nullable=False),
+    Column("connection", Text, nullable=False),
+    Column("state", Text, nullable=False),  # queued | sending | sent | unknown | dead
+    Column("deadline", BigInteger),  # the platform takes it no more after this instant
+    Column("dedup", BigInteger, nullable=False),  # ms for which the platform drops a second one of its id
+    Column("first_sent", BigInteger),  # the first call that may have taken effect
+    Column("attempts", Integer, nullable=False),
+    Column("not_before", BigInteger, nullable=False),
+    Column("code", Text),  # the verdict of what was not sent
+    Column("message", Text),
+    Column("settled", BigInteger),
+    UniqueConstraint("event_id", "connection"),
+    Index(None, "connection", "state", "not_before"),
+    sqlite_autoincrement=True,
 )
 
 change = Table(

@@ -133,6 +133,11 @@ class Mapping:
         """One compiled object of the mapping."""
         return self._shape(object, None)
 
+    @property
+    def takes_events(self) -> bool:
+        """Whether there is any event that it takes; a mapping may leave all names to an overlay."""
+        return any(s.names.some for s in self._events)
+
     def write_event(self, event: ConversionEvent) -> Payload:
         """An event as the platform takes it; `variant` groups a batch. Empty if the platform does not take it:
         `problems` says why, under `name` (it is dropped) or `require` (it lacks something)."""

@@ -30,6 +30,11 @@ class Names:
                 for stage in self.stages:
                     self._read.setdefault(theirs.replace("{stage}", stage), (name, stage))
 
+    @property
+    def some(self) -> bool:
+        """Whether any name goes there at all."""
+        return self.passing or any(theirs != "drop" for theirs, _ in self.rows.values())
+
     def theirs(self, name: str, stage: str | None) -> tuple[str, Needs]:
         """Their name (`drop`: none; empty: it needs a stage) and what it needs."""
         found = (self.rows.get(f"{name}/{stage}") if stage else None) or self.rows.get(name)

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from stagebridge.errors import AuthError, GuardTripped, StagebridgeError
 from stagebridge.ledger import schema as t
 
-Alert = Literal["run.failed", "guard.tripped", "auth.failed", "conflict.opened"]
+Alert = Literal["run.failed", "guard.tripped", "auth.failed", "conflict.opened", "deadline.near"]
 ALERTS: tuple[Alert, ...] = get_args(Alert)
 
 log = logging.getLogger("stagebridge.alerts")

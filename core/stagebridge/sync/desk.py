@@ -18,6 +18,9 @@ from stagebridge.sync.side import ms
 Progress = Callable[[str, str, int], None]
 """Told (connection, step, count) as a run goes on."""
 
+Watch = Callable[[Book], None]
+"""Told of every transaction before it is written, and may add to it."""
+
 
 class Desk:
     """`version` rises with every transaction; a read notes it, and what was applied since is newer than the read."""
@@ -27,6 +30,7 @@ class Desk:
         self.clock = clock
         self.run_id: int | None = None
         self._progress = progress
+        self.watch: Watch | None = None
         with ledger.begin() as tx:
             self.version = int(tx.scalar(sa.select(sa.func.max(t.link.c.version))) or 0)
 
@@ -40,6 +44,8 @@ class Desk:
         with self.ledger.begin() as tx:
             book = Book(tx, now=self.now, version=self.version + 1, run_id=self.run_id)
             yield book
+            if self.watch is not None:
+                self.watch(book)
             book.flush()
         self.version += 1
 

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from stagebridge.clock import Clock, SystemClock
 from stagebridge.config import ContactsConfig
+from stagebridge.connector import Hint, HookRequest, Record
 from stagebridge.errors import ConfigError, GuardTripped, StagebridgeError, TryLater
 from stagebridge.ledger import schema as t
 from stagebridge.ledger.book import Book
@@ -27,7 +28,7 @@ from stagebridge.sync import alerts
 from stagebridge.sync.debts import Debts
 from stagebridge.sync.desk import Desk, Progress
 from stagebridge.sync.identify import Identifier
-from stagebridge.sync.intake import Intake
+from stagebridge.sync.intake import Intake, mark_hint
 from stagebridge.sync.landing import Landing
 from stagebridge.sync.merge import Merger
 from stagebridge.sync.plan import Plan, Planner, plain
@@ -151,6 +152,22 @@ class Engine:
             self._push(report, pilot)
             self._bury()
         return report
+
+    def receive(self, connection: str, request: HookRequest) -> int:
+        """Take in a webhook: records to fetch are noted for the next round, and where the webhook is the only source its
+        record is taken as it is. Returns how many records it was about.
+
+        Raises `AuthError` for a wrong or stale signature, `Busy` while a run is at work: the platform sends it again.
+        """
+        side = next(s for s in self.sides if s.name == connection)
+        told = side.connector.receive(request)
+        with self.ledger.lock(), self.desk.book() as book:
+            for hint in told:
+                if isinstance(hint, Hint):
+                    mark_hint(book, side, hint.object, hint.remote_id)
+            records = [r for r in told if isinstance(r, Record)]
+            self.intake.take(book, side, records, noted=self.desk.version, baseline=False)
+        return len(told)
 
     # --- steps -------------------------------------------------------------------------------------------------
 

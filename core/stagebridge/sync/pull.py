@@ -27,6 +27,8 @@ class Puller:
 
     def pull(self, side: Side, report: PullReport, *, full: bool = False) -> None:
         """Bring in everything that this side has to say. Raises what its connector raises; what was read stays."""
+        if side.connector.capabilities.read is None:  # it tells by webhooks only
+            return
         self._hints(side, report)
         for object in side.objects:
             self._object(side, object, report, full)

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from stagebridge.ledger import schema as t
 from stagebridge.ledger.rows import ContactRow, LinkRow
+from stagebridge.ledger.tables import chunks
 from stagebridge.sync.side import hash_email, ms
 
 REMOVAL = "removal"
@@ -74,6 +75,17 @@ def addresses(contact: ContactRow, links: Iterable[LinkRow]) -> set[str]:
     return {e for e in found if e}
 
 
+def _forget_events(tx: sa.Connection, contact_ids: Sequence[int], hashes: Sequence[str]) -> None:
+    """What was sent stays as an id without a person, or it could be sent again; the rest goes."""
+    e, d = t.event.c, t.delivery.c
+    his = list(tx.execute(sa.select(e.id).where(e.contact_id.in_(contact_ids) | e.email_hash.in_(hashes))).scalars())
+    for part in chunks(his):
+        tx.execute(sa.delete(t.delivery).where(d.event_id.in_(part), d.state != "sent"))
+        tx.execute(
+            sa.update(t.event).where(e.id.in_(part)).values(data=None, contact_id=None, email_hash="", digest="")
+        )
+
+
 def remove_from_ledger(
     tx: sa.Connection, now: int, contact_id: int, remotes: Sequence[tuple[str, str, str]], emails: set[str]
 ) -> None:
@@ -84,6 +96,7 @@ def remove_from_ledger(
         tx.execute(sa.delete(table).where(table.c.contact_id.in_([contact_id, *merged])))
     tx.execute(sa.delete(t.contact).where(t.contact.c.id.in_([contact_id, *merged])))
     hashes = sorted(hash_email(e) for e in emails)
+    _forget_events(tx, [contact_id, *merged], hashes)
     rows = [
         {"connection": c, "object": o, "remote_id": r, "email_hash": (hashes or [""])[0], "at": now}
         for c, o, r in remotes
