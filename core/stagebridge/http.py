@@ -256,7 +256,7 @@ class Client:
             raise self._lost(method, path, effect, "connection lost") from error
         except requests.exceptions.RequestException as error:
             raise PlatformDown(f"{method} {_shown(path)}: {type(error).__name__}") from error
-        self._learn_time(raw.headers.get("Date"))
+        self.learn_time(raw.headers.get("Date"))
         log.debug("%s %s -> %s", method, _shown(path), raw.status_code)
         return Response(raw.status_code, raw.headers, content)
 
@@ -265,7 +265,8 @@ class Client:
             return NoAnswer(f"{method} {_shown(path)}: {reason}")
         return _Again(Lost(reason))
 
-    def _learn_time(self, date: str | None) -> None:
+    def learn_time(self, date: str | None) -> None:
+        """Take the platform's clock from a `Date` header; also of requests that somebody else sent."""
         theirs = _date(date)
         if theirs is None:
             return

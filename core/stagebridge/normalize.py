@@ -44,7 +44,9 @@ def text(value: str) -> str:
 
 def email(value: str) -> str:
     """Lower case, NFC, nothing invisible, no `mailto:`. Only the syntax is looked at."""
-    cleaned = re.sub(r"\A(mailto:\s*)+", "", _lower(_bare(value)))
+    cleaned = _lower(_bare(value))
+    if cleaned.startswith("mailto:"):
+        cleaned = re.sub(r"\A(mailto:\s*)+", "", cleaned)
     if not _EMAIL.match(cleaned) or len(cleaned) > 254:
         raise Invalid(f"'{masked(cleaned)}' is not an e-mail address")
     return cleaned
@@ -170,7 +172,7 @@ def _bare(value: str) -> str:
 
 
 def _lower(value: str) -> str:
-    return unicodedata.normalize("NFC", value.lower())
+    return value.lower() if value.isascii() else unicodedata.normalize("NFC", value.lower())
 
 
 def _plain(value: str) -> str:

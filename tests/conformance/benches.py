@@ -77,6 +77,42 @@ class SalesforceBench(SandboxBench):
         return {c["Id"]: {**c, "attributes": {"type": "Contact"}} for c in self.box.state()["Contact"]}
 
 
+class MetaBench(SandboxBench):
+    """A page with one form. What is put in are its answers, which nobody edits."""
+
+    object = "leads"
+    QUESTIONS: ClassVar[Mapping[str, str]] = {"phone": "phone_number"}
+    PAGE, FORM = "100100100100100", "200200200200200"
+
+    def settings(self) -> Mapping[str, Any]:
+        if not self.box.state()["forms"]:
+            self.box.seed({"datasets": [{"id": "1234567890", "name": "Shop"}]})
+            self.box.seed({"pages": [{"id": self.PAGE, "name": "Shop", "subscribed": True}]})
+            self.box.seed({"forms": [{"id": self.FORM, "page_id": self.PAGE, "name": "Newsletter"}]})
+        return {
+            "base_url": self.box.url, "token": "EAAsecret", "dataset": "1234567890", "forms": [self.FORM],
+            "app_secret": "sandbox-secret", "page_id": self.PAGE,
+        }  # fmt: skip
+
+    def payload(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        return {self.QUESTIONS.get(path, path): value for path, value in values.items()}
+
+    def put(self, payloads: Sequence[Mapping[str, Any]]) -> list[str]:
+        ids: list[str] = self.box.seed({"leads": [{"form_id": self.FORM, "fields": p} for p in payloads]})["ids"][
+            "leads"
+        ]
+        return ids
+
+    def edit(self, id: str, payload: Mapping[str, Any]) -> None:
+        raise NotImplementedError("nobody edits a lead")
+
+    def remove(self, id: str) -> None:
+        self.box.seed({"delete_leads": [id]})
+
+    def held(self) -> Mapping[str, Mapping[str, Any]]:
+        raise NotImplementedError("only what can be edited is looked at")
+
+
 class TikTokBench(SandboxBench):
     """Leads come in by webhook; nobody edits or removes one, and nothing else is held of people."""
 

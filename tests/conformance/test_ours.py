@@ -5,14 +5,16 @@ from __future__ import annotations
 import pytest
 from stagebridge_file import File
 
-from conformance.benches import FileBench, HubSpotBench, SalesforceBench, TikTokBench
+from conformance.benches import FileBench, HubSpotBench, MetaBench, SalesforceBench, TikTokBench
 from stagebridge.testing import conformance
 from stagebridge_hubspot import HubSpot
+from stagebridge_meta import Meta
 from stagebridge_salesforce import Salesforce
 from stagebridge_tiktok import TikTok
 
 TestHubSpot = conformance(HubSpot, sandbox=HubSpotBench)
 TestSalesforce = conformance(Salesforce, sandbox=SalesforceBench)
+TestMeta = conformance(Meta, sandbox=MetaBench)
 TestTikTok = conformance(TikTok, sandbox=TikTokBench)
 TestFile = conformance(File, sandbox=FileBench)
 

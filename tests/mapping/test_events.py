@@ -12,7 +12,8 @@ import pytest
 from stagebridge.contact import Contact
 from stagebridge.errors import MappingError
 from stagebridge.event import ConversionEvent, Item
-from stagebridge.mapping import Mapping, load_mapping
+from stagebridge.mapping import Mapping, load_mapping, steps
+from stagebridge.mapping.steps import Beside
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -165,3 +166,129 @@ def test_what_is_wrong_in_the_event_section_is_told_at_once() -> None:
         "event.others: 'keep' is neither pass nor drop", "event.given.vale: an event has no path vale (nearest: value)",
     ):  # fmt: skip
         assert part in said
+
+
+# --- back again -----------------------------------------------------------------------------------------------
+
+BOTH_WAYS: dict[str, Any] = {
+    "platform": "ads",
+    "contact": {"fields": {"email": {"read": "form.email"}}, "given": {"stage": "lead"}},
+    "event": {
+        "name_field": "event_name",
+        "fields": {
+            "id": "event_id",
+            "at": {"field": "event_time", "as": "epoch_s"},
+            "contact.email": {"write": "user.em()", "as": ["email", "sha256"]},
+            "contact.emails": {"write": "user.em()", "as": ["email", "sha256"]},
+            "contact.click_ids.abc": {"write": "user.abc"},
+            "click_ids.abc": "user.abc",
+            "contact.chat_ids.messenger": "user.psid",
+            "value": {"field": "data.value", "as": "decimal"},
+            "currency": "data.currency",
+            "items": {"field": "data.contents", "each": {"id": "id", "price": {"field": "item_price", "as": "decimal"}}},
+            "custom.flag": {"field": "data.flag", "as": "bool"},
+        },
+        "names": {"Lead": "SubmitForm", "Contact": "SubmitForm", "StageChanged": "stage {stage}", "StageChanged/customer": "Converted"},
+        "others": "pass",
+        "variants": {
+            "crm": {"when": {"channel": "crm"}, "set": {"source": "system", "data.of": "crm", "data.crm": "$crm"}},
+            "messenger": {"when": {"channel": "messenger"}, "set": {"source": "messaging", "via": "messenger"}, "others": "drop"},
+            "web": {"when": {"channel": ["web", "app"]}, "set": {"source": "web"}},
+        },
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        event("Lead", channel="web", contact=Contact()),
+        event("Purchase", value=Decimal("0.10"), currency="EUR", contact=Contact(), items=(Item(id="a", price=Decimal(3)),)),
+        event("StageChanged", stage="opportunity", channel="crm", contact=Contact()),
+        event("StageChanged", stage="customer", channel="crm", contact=Contact(), custom={"flag": False}),
+        event("Lead", channel="chat", chat="messenger", contact=Contact(chat_ids={"messenger": "17"})),
+        event("Own name", click_ids={"abc": "X"}, contact=Contact()),
+    ],
+    ids=lambda e: f"{e.name} {e.channel}",
+)  # fmt: skip
+def test_an_event_that_is_read_back_is_the_event_that_was_written(made: ConversionEvent) -> None:
+    m = load_mapping(BOTH_WAYS, settings={"crm": "Ours"})
+    written = m.write_event(made)
+    view, [back] = m.read_event(written)
+    assert back.model_copy(update={"raw": None}) == made
+    assert back.raw == written
+    assert view.problems == {}
+    assert m.write_event(back) == written
+
+
+def test_what_is_hashed_is_not_read_back_and_what_the_contact_says_is_the_events_then() -> None:
+    m = load_mapping(BOTH_WAYS)
+    contact = Contact(
+        email="zoe@example.com", emails=frozenset({"b@example.com", "a@example.com"}), click_ids={"abc": "X"}
+    )
+    written = m.write_event(event(contact=contact))
+    assert written["user"] == {
+        "em": [sha("zoe@example.com"), sha("a@example.com"), sha("b@example.com")], "abc": "X",
+    }  # fmt: skip
+    _, [back] = m.read_event(written)
+    assert back.contact == Contact()
+    assert back.click_ids == {"abc": "X"}
+
+
+def test_a_variant_is_known_by_its_constants_and_not_by_a_setting() -> None:
+    m = load_mapping(BOTH_WAYS, settings={"crm": "Ours"})
+    foreign = {"event_name": "x", "event_id": "1", "event_time": 1767323045, "source": "system", "data": {"of": "crm", "crm": "Theirs"}}  # fmt: skip
+    view, [back] = m.read_event(foreign)
+    assert (view.variant, back.channel, back.name) == ("crm", "crm", "x")
+    view, none = m.read_event({**foreign, "source": "elsewhere"})
+    assert none == []
+    assert view.problems == {"event": "is none of crm, messenger, web"}
+    view, none = m.read_event({**foreign, "source": "messaging", "via": "messenger"})
+    assert none == []
+    assert view.problems["event.name"] == "'x' is in no row of the names"
+
+
+def test_a_name_that_a_row_names_is_no_stages() -> None:
+    names = {"StageChanged": "{stage}", "Signup": "lead", "Other": "lead", "Gone": "drop"}
+    m = load_mapping({"platform": "x", "event": {"name_field": "n", "fields": {"id": "i", "at": "t"}, "names": names}})
+
+    def read(name: str) -> tuple[str, str | None]:
+        _, [back] = m.read_event({"n": name, "i": "1", "t": "2026-01-02T03:04:05Z"})
+        return back.name, back.stage
+
+    assert read("lead") == ("Signup", None)
+    assert read("customer") == ("StageChanged", "customer")
+    assert m.read_event({"n": "drop", "i": "1", "t": "2026-01-02T03:04:05Z"})[1] == []
+
+
+def test_an_event_says_nothing_of_the_records_that_the_contact_section_reads() -> None:
+    view, [back] = load_mapping(BOTH_WAYS).read_event(
+        {"event_name": "SubmitForm", "event_id": "1", "event_time": 5, "source": "web", "user": {"psid": "17"}}
+    )
+    assert view == {"chat_ids.messenger": "17"}
+    assert (back.name, back.contact.stage) == ("Lead", None)
+    assert load_mapping(BOTH_WAYS).read({"form": {"email": "a@example.com"}})["stage"] == "lead"
+    assert "stage" not in load_mapping(BOTH_WAYS, lifecycle="messaging").read({"form": {"email": "a@example.com"}})
+
+
+def test_a_connectors_own_step_may_look_at_a_second_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    def zip_code(value: str, country: str | None) -> str:
+        return value[:5] if country == "US" else value
+
+    own = {"zip": Beside("contact.address.country", zip_code), "shout": str.upper}
+    monkeypatch.setattr(steps, "of_connector", lambda platform: own if platform == "nimbus" else None)
+    one = {"write": "user.zip", "as": ["nimbus.zip"]}
+    two = {"write": "user.zip()", "as": ["lower", "nimbus.zip", "nimbus.shout"], "max": "8"}
+    for spec, wanted in ((one, ["12345", "12345-6789"]), (two, [["12345"], None])):
+        m = load_mapping(
+            {"platform": "nimbus", "event": {"fields": {"contact.address.postal_code": spec}, "others": "pass"}}
+        )
+        for country, zip_ in zip(("US", "SA"), wanted, strict=True):
+            contact = Contact.from_paths({"address.postal_code": "12345-6789", "address.country": country})
+            written = m.write_event(event(contact=contact))
+            assert written.get("user", {}).get("zip") == zip_
+            assert bool(written.problems) == (zip_ is None)
+    with pytest.raises(MappingError, match=r"'nimbus\.zip' looks at a second value; only events have such steps"):
+        load_mapping({"platform": "nimbus", "contact": {"fields": {"address.postal_code": one}}})
+    with pytest.raises(MappingError, match=r"'other\.zip' comes with the connector: pip install stagebridge-other"):
+        load_mapping({"platform": "x", "event": {"fields": {"contact.email": {"write": "e", "as": ["other.zip"]}}}})

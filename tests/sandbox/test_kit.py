@@ -201,6 +201,16 @@ def test_forms_are_not_remembered_for_they_carry_secrets(box: Sandbox) -> None:
     assert box.requests()["last"][-1]["body"] == ""
 
 
+def test_tokens_in_a_query_or_a_json_body_are_not_remembered(box: Sandbox) -> None:
+    get(box, access_token="hush", page="2")
+    requests.put(f"{box.url}/notes", json={"access_token": "hush", "text": "x"}, timeout=5)
+    requests.put(f"{box.url}/notes", files={"access_token": (None, "hush")}, timeout=5)
+    query, body, form = box.requests()["last"]
+    assert query["query"] == {"access_token": "***", "page": "2"}
+    assert body["body"] == '{"access_token": "***", "text": "x"}'
+    assert form["body"] == ""
+
+
 def test_repeated_and_comma_separated_query_values_are_one_list() -> None:
     call = Call("GET", "/", {"properties": "a,b,c"}, {}, b"")
     assert call.listed("properties") == ["a", "b", "c"]

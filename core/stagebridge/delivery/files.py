@@ -22,7 +22,7 @@ from stagebridge.contact import Contact, kind_of
 from stagebridge.document import nearest
 from stagebridge.errors import ConfigError
 from stagebridge.event import ConversionEvent
-from stagebridge.mapping.events import KINDS, event_kind
+from stagebridge.mapping.event_paths import KINDS, event_kind
 from stagebridge.normalize import Invalid, phone
 
 TABLES = ("contact", "click_ids", "lead_ids", "custom")

@@ -27,7 +27,8 @@ from stagebridge.mapping.account import Missing
 from stagebridge.mapping.build import Builder, lacks_of
 from stagebridge.mapping.codecs import Context
 from stagebridge.mapping.describe import Entry, entries
-from stagebridge.mapping.events import EventBuilder, EventShape, event_paths
+from stagebridge.mapping.event_build import EventBuilder
+from stagebridge.mapping.events import EventShape
 from stagebridge.mapping.overlay import effective
 from stagebridge.mapping.remote import Ref
 from stagebridge.mapping.shape import Payload, Shape, View
@@ -135,24 +136,29 @@ class Mapping:
     @property
     def takes_events(self) -> bool:
         """Whether there is any event that it takes; a mapping may leave all names to an overlay."""
-        return any(s.others == "pass" or any(theirs != "drop" for theirs, _ in s.names.values()) for s in self._events)
+        return any(s.names.some for s in self._events)
 
     def write_event(self, event: ConversionEvent) -> Payload:
         """An event as the platform takes it; `variant` groups a batch. Empty if the platform does not take it:
         `problems` says why, under `name` (it is dropped) or `require` (it lacks something)."""
-        values = event_paths(event)
         for shape in self._events:
-            if shape.fits(values):
-                return shape.write(values)
+            if shape.fits(event):
+                return shape.write(event)
         payload = Payload("")
         payload.problems["channel"] = f"{self.platform} takes no events of the channel {event.channel}"
         return payload
 
     def read_event(self, raw: Map[str, Any]) -> tuple[View, list[ConversionEvent]]:
-        """The contact and the events that a document of the platform tells of. What is wrong with an event is among the
-        contact's `problems`, as `event.<path>`."""
-        view = self.read(raw) if self.objects else View("")
-        return view, [event for shape in self._events[:1] for event in shape.read(raw, view)]
+        """The contact and the events that a document of the platform tells of; which variant it is, its constants say. What
+        is wrong with an event is among the contact's `problems`, as `event.<path>`."""
+        shape = next((s for s in self._events if s.of(raw)), None)
+        if shape is not None and shape.alone:
+            view = View(shape.name)
+        else:
+            view = self.read(raw) if self.objects else View("")
+        if shape is None and self._events:
+            view.problems["event"] = f"is none of {', '.join(s.name for s in self._events)}"
+        return view, shape.read(raw, view) if shape is not None else []
 
     def applied(
         self, record: Map[str, Any] | None, payload: Map[str, Any], object: str | None = None

@@ -16,6 +16,7 @@ from stagebridge.mapping.overlay import lay_over
 from stagebridge.mapping.remote import Ref
 from stagebridge.mapping.shape import Shape
 from stagebridge.mapping.stage import StageField
+from stagebridge.mapping.steps import Beside, find, of_connector
 from stagebridge.normalize import Invalid
 
 TOP_KEYS = ("platform", "language", "wire", "empty", "flat", "contact", "event", "extends")
@@ -162,6 +163,10 @@ class Builder:
             if kind is None:
                 self._say(table, path, f"contact.given.{path}", _no_path(path))
                 continue
+            if path == "stage" and value not in self._stages():  # like a row of a stage that this lifecycle lacks
+                if self._own(table, path):
+                    self._say(table, path, "contact.given.stage", f"lifecycle '{self.lifecycle.name}' has no {value}")
+                continue
             try:
                 out[path] = codecs.make(codecs.OF_KIND[kind], self.context).read(value)
             except Invalid as reason:
@@ -270,15 +275,20 @@ class Builder:
             if not (codecs.known(name) or (isinstance(spec, list) and codecs.known_step(name))):
                 self._say(options, "as", where, self._no_codec(name, isinstance(spec, list)))
                 return None
-        if isinstance(spec, list) and ("field" in options or "read" in options):
+            if where.startswith("contact.") and isinstance(find(name), Beside):
+                self._say(options, "as", where, f"'{name}' looks at a second value; only events have such steps")
+                return None
+        if isinstance(spec, list) and ("field" in options or ("read" in options and not where.startswith("event."))):
             self._say(options, "as", where, "a chain of steps is for writing only; use `write:`")
             return None
         return (codecs.OF_KIND[kind], steps) if isinstance(spec, list) else (steps[0], [])
 
     @staticmethod
     def _no_codec(name: str, chain: bool) -> str:
-        if "." in name:
-            package = name.partition(".")[0]
+        package, sign, step = name.partition(".")
+        if sign and (own := of_connector(package)) is not None:
+            return f"stagebridge-{package} has no step '{step}'{nearest(step, own)}"
+        if sign:
             return f"'{name}' comes with the connector: pip install stagebridge-{package}"
         what, known = ("step", codecs.PLAIN | codecs.STEPS) if chain else ("codec", codecs.PLAIN)
         return f"no {what} is called '{name}'{nearest(name, known)}"
@@ -293,14 +303,14 @@ class Builder:
     def _chain(self, steps: list[str]) -> Callable[[Any], Any] | None:
         if not steps:
             return None
-        made = [codecs.step(s, self.context) for s in steps]
+        made = [s for name in steps if not isinstance(s := codecs.step(name, self.context), Beside)]
 
         def run(value: Any) -> Any:
             for one in made:
                 value = one(value)
             return value
 
-        return run
+        return made[0] if len(made) == 1 else run
 
     def _number(self, options: Table, key: str, where: str) -> int | None:
         value = options.get(key)

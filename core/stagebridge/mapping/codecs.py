@@ -14,9 +14,9 @@ from zoneinfo import ZoneInfo
 
 from stagebridge import normalize
 from stagebridge.clock import cut
+from stagebridge.mapping import steps
+from stagebridge.mapping.steps import Beside, Step
 from stagebridge.normalize import Invalid, masked
-
-Step = Callable[[Any], Any]
 
 PLAIN = frozenset(
     [
@@ -26,6 +26,7 @@ PLAIN = frozenset(
         "phone",
         "country",
         "country_name",
+        "currency",
         "language",
         "timezone",
         "url",
@@ -51,7 +52,7 @@ OF_KIND = {
     "text": "text", "email": "email", "emails": "email", "phone": "phone", "phones": "phone", "country": "country",
     "language": "language", "timezone": "timezone", "url": "url", "date": "date", "datetime": "datetime",
     "set": "text", "stage": "text", "consent": "text", "gender": "text", "number": "number", "opaque": "opaque",
-    "any": "text", "decimal": "decimal", "int": "int",
+    "any": "text", "decimal": "decimal", "int": "int", "currency": "currency",
 }  # fmt: skip
 """The codec of a path that names none."""
 
@@ -91,7 +92,8 @@ def known(name: str) -> bool:
 
 
 def known_step(name: str) -> bool:
-    return name in STEPS or known(name) or bool(re.fullmatch(r"first\([1-9]\d*\)", name))
+    first = re.fullmatch(r"first\([1-9]\d*\)", name)
+    return name in STEPS or known(name) or first is not None or steps.find(name) is not None
 
 
 def make(name: str, context: Context, kind: str = "") -> Codec:
@@ -113,13 +115,14 @@ def make(name: str, context: Context, kind: str = "") -> Codec:
         "phone": Codec(name, lambda v: normalize.phone(_str(v), region), _str, exact=True),
         "country": Codec(name, _country, _str, exact=True),
         "country_name": Codec(name, _country, normalize.country_name, exact=True),
+        "currency": Codec(name, _currency, _str, exact=True),
         "language": Codec(name, _language, _str, exact=True),
         "timezone": Codec(name, _timezone, _str, exact=True),
         "url": Codec(name, lambda v: normalize.url(_str(v)), _str, exact=True),
         "date": Codec(name, read_date, lambda v: _date(v).isoformat(), "date"),
         "datetime": Codec(name, read_datetime, lambda v: _iso(v, "milliseconds"), "datetime"),
         "datetime_s": Codec(name, _whole_seconds, lambda v: _iso(v, "seconds"), "datetime"),
-        "epoch_s": Codec(name, lambda v: _epoch(v, 1), lambda v: int(read_datetime(v).timestamp()), "datetime"),
+        "epoch_s": Codec(name, lambda v: _epoch(v, 1), _seconds, "datetime"),
         "epoch_ms": Codec(
             name, lambda v: _epoch(v, 1000), lambda v: round(read_datetime(v).timestamp() * 1000), "datetime"
         ),
@@ -132,12 +135,15 @@ def make(name: str, context: Context, kind: str = "") -> Codec:
     return table[name]
 
 
-def step(name: str, context: Context) -> Step:
-    """One step of a writing chain."""
+def step(name: str, context: Context) -> Step | Beside:
+    """One step of a writing chain; a connector's own may look at a second value."""
+    own = steps.find(name) if "." in name else None
+    if own is not None:
+        return own
     if name.startswith("first("):
         length = int(name[6:-1])
         return lambda v: str(v)[:length]
-    steps: dict[str, Step] = {
+    ours: dict[str, Step] = {
         "lower": lambda v: str(v).lower(),
         "upper": lambda v: str(v).upper(),
         "digits": lambda v: re.sub(r"\D", "", str(v)),
@@ -146,17 +152,20 @@ def step(name: str, context: Context) -> Step:
         "int": _int,
         "sha256": lambda v: hashlib.sha256(str(v).encode()).hexdigest(),
     }
-    return steps[name] if name in steps else make(name, context).write
+    return ours[name] if name in ours else make(name, context).write
 
 
 def on_the_wire(value: Any, text: bool) -> Any:
     """The JSON scalar for a written value; on a `wire: text` platform everything is text."""
+    kind = type(value)
+    if kind is str or (kind is int and not text):
+        return value
+    if kind is Decimal:
+        return str(value) if text else float(value)
     if isinstance(value, datetime):
         value = _iso(value, "milliseconds")
     elif isinstance(value, date):
         value = value.isoformat()
-    elif isinstance(value, Decimal):
-        value = str(value) if text else float(value)
     if text and not isinstance(value, str):
         return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
     return value
@@ -184,6 +193,13 @@ def _few(reading: Callable[[str], str]) -> Step:
 
 
 _country, _language, _timezone = _few(normalize.country), _few(normalize.language), _few(normalize.timezone)
+
+
+def _currency(value: Any) -> str:
+    found = _str(value).strip().upper()
+    if not re.fullmatch(r"[A-Z]{3}", found):
+        raise Invalid(f"'{masked(found)}' is not a currency of three letters")
+    return found
 
 
 def _text(value: Any) -> str | None:
@@ -227,6 +243,11 @@ def _whole_seconds(value: Any) -> datetime:
 
 def _iso(value: Any, precision: str) -> str:
     return read_datetime(value).isoformat(timespec=precision).replace("+00:00", "Z")
+
+
+def _seconds(value: Any) -> int:
+    canonical = type(value) is datetime and value.tzinfo is not None
+    return int((value if canonical else read_datetime(value)).timestamp())
 
 
 def _epoch(value: Any, unit: int) -> datetime:
@@ -312,7 +333,7 @@ def _decimal(value: Any) -> Decimal:
     if isinstance(value, bool):
         raise Invalid("a truth value is not a number")
     try:
-        number = Decimal(_str(value).strip())
+        number = value if type(value) is Decimal else Decimal(_str(value).strip())
     except InvalidOperation:
         raise Invalid(f"'{masked(_str(value))}' is not a number") from None
     if not number.is_finite() or abs(number.adjusted()) > LARGEST:
@@ -321,6 +342,8 @@ def _decimal(value: Any) -> Decimal:
 
 
 def _int(value: Any) -> int:
+    if type(value) is int and abs(value) < 10**LARGEST:
+        return value
     number = _decimal(value)
     if number != number.to_integral_value():
         raise Invalid("not a whole number")

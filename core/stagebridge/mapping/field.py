@@ -121,9 +121,27 @@ class Field:
             theirs = self.table.theirs(value)
             return self._theirs(theirs) if self.chain is None else on_the_wire(self.chain(theirs), self.as_text)
         out = self.codec.write(value) if self.chain is None else self.chain(value)
+        return on_the_wire(out if self.longest is None else self.fitting(out), self.as_text)
+
+    def writing(self) -> Callable[[Any], Any]:
+        """`scalar`, compiled."""
+        if self.table is not None or self.longest is not None or self.as_text:
+            return self.scalar
+        write = self.codec.write if self.chain is None else self.chain
+        if self.chain is None and self.codec.exact and self.codec.name != "raw":
+            return write  # a text is on the wire what it is
+
+        def plain(value: Any) -> Any:
+            out = write(value)
+            return out if type(out) is str else on_the_wire(out, False)
+
+        return plain
+
+    def fitting(self, out: Any) -> Any:
+        """A wire value, if it is not longer than the field takes. Raises `Invalid`."""
         if self.longest is not None and isinstance(out, str) and len(out) > self.longest:
             raise Invalid(f"longer than the {self.longest} characters that this field takes")
-        return on_the_wire(out, self.as_text)
+        return out
 
     def put(self, payload: dict[str, Any], value: Any, record: Mapping[str, Any] | None) -> bool:
         """Write a canonical value; False if the record holds exactly that already. Raises `Invalid`, leaving the

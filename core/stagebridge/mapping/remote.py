@@ -191,20 +191,43 @@ def write(
 
 def writer(ref: Ref, *, as_text: bool = False) -> Callable[[dict[str, Any], Mapping[str, Any] | None, Any], None]:
     """`write` for one reference, compiled."""
+    match ref.steps:
+        case (str(table), str(list_), Element(())):
+            return _appender(ref, table, list_)
     if ref.in_list or len(ref.steps) > 2:
         return lambda payload, base, value: write(payload, base, ref, value, as_text=as_text)
     *way, key = (str(s) for s in ref.steps)
-    outer = way[0] if way else ""
+    if not way:
+
+        def at_the_top(payload: dict[str, Any], base: Mapping[str, Any] | None, value: Any) -> None:
+            payload[key] = value
+
+        return at_the_top
+    outer = way[0]
 
     def plain(payload: dict[str, Any], base: Mapping[str, Any] | None, value: Any) -> None:
-        if not way:
-            payload[key] = value
-        elif outer in payload:
+        if outer in payload:
             payload[outer][key] = value
         else:
             payload[outer] = {key: value}
 
     return plain
+
+
+def _appender(ref: Ref, table: str, list_: str) -> Callable[[dict[str, Any], Mapping[str, Any] | None, Any], None]:
+    """For `a.b()`: one more value of a list."""
+
+    def append(payload: dict[str, Any], base: Mapping[str, Any] | None, value: Any) -> None:
+        if base is not None:
+            write(payload, base, ref, value)
+        elif table not in payload:
+            payload[table] = {list_: [value]}
+        elif list_ in payload[table]:
+            payload[table][list_].append(value)
+        else:
+            payload[table][list_] = [value]
+
+    return append
 
 
 def remove(payload: dict[str, Any], base: Mapping[str, Any], ref: Ref) -> None:

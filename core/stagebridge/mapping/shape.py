@@ -35,8 +35,9 @@ class Payload(dict[str, Any]):
     """What to send, in the platform's own shape. `paths` are the canonical paths that it carries; `problems` those
     that it does not, and why."""
 
+    __slots__ = ("paths", "problems", "variant")
+
     def __init__(self, variant: str) -> None:
-        super().__init__()
         self.variant = variant
         self.problems: dict[str, str] = {}
         self.paths: set[str] = set()

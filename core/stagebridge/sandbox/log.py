@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, deque
 from datetime import datetime
 from fnmatch import fnmatchcase
@@ -15,6 +16,14 @@ REMEMBERED = 500
 
 LONGEST_BODY = 20_000
 """Bytes of a body that are kept."""
+
+SECRETS = ("access_token", "input_token", "refresh_token", "client_secret")
+"""What is never kept, in a query or a JSON body: somebody may point a real one at a stand-in."""
+
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+"""Bodies that are not kept at all, because they carry such things."""
+
+_IN_JSON = re.compile(rb'("(?:' + "|".join(SECRETS).encode() + rb')"\s*:\s*")[^"]*')
 
 
 class RequestLog:
@@ -38,13 +47,13 @@ class RequestLog:
         self.records[route] += call.records
         if call.endpoint:
             self.by_endpoint[call.endpoint] += 1
-        # forms carry client secrets; somebody may point a real one at a stand-in
-        form = call.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+        form = call.headers.get("content-type", "").startswith(FORMS)
+        query = {name: "***" if name in SECRETS else value for name, value in call.query.items()}
         self.last.append({
-            "number": self.count, "method": call.method, "path": call.path, "query": call.query, "route": route,
+            "number": self.count, "method": call.method, "path": call.path, "query": query, "route": route,
             "endpoint": call.endpoint, "status": status, "records": call.records, "at": at.isoformat(),
             "faults": [f.kind for f in call.faults],
-            "body": "" if form else call.body[:LONGEST_BODY].decode("utf-8", "replace"),
+            "body": "" if form else _IN_JSON.sub(rb"\1***", call.body[:LONGEST_BODY]).decode("utf-8", "replace"),
         })  # fmt: skip
 
     def shown(self, method: str = "*", path: str = "*", status: str = "*") -> dict[str, Any]:
