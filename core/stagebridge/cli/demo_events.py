@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from stagebridge.contact import Contact
@@ -35,7 +36,7 @@ class Conversions:
             made.append(
                 ConversionEvent(
                     id=f"order-{i:03d}", name="Purchase", at=now - timedelta(days=40 if i == 7 else 0, minutes=i),
-                    contact=Contact(email=f"person{i:04d}@example.com"), value="49.90", currency="EUR", order_id=f"{i:03d}",
+                    contact=Contact(email=f"person{i:04d}@example.com"), value=Decimal("49.90"), currency="EUR", order_id=f"{i:03d}",
                     channel="web", source_url="https://shop.example.com/thanks", user_agent="Mozilla/5.0",
                     consent_ads="denied" if i == 11 else "granted",
                 )
