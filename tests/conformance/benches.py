@@ -14,6 +14,8 @@ from stagebridge.testing import Bench, SandboxBench
 class HubSpotBench(SandboxBench):
     many = 250
     poison: ClassVar[Mapping[str, Any]] = {"properties": {"email": "no address"}}
+    overlay = "event: {names: {Purchase: purchase}}\n"
+    poison_event: ClassVar[Mapping[str, Any]] = {"occurredAt": "never"}
     switches: ClassVar[Mapping[str, Any]] = {
         "subscriptions": [
             "contact.creation", "contact.propertyChange:jobtitle", "contact.propertyChange:email", "contact.deletion",
@@ -42,6 +44,9 @@ class HubSpotBench(SandboxBench):
         state = self.box.state()
         every = dict.fromkeys(state["properties"])
         return {c["id"]: {"id": c["id"], "properties": {**every, **c}} for c in state["contacts"]}
+
+    def counted(self) -> list[str]:
+        return [e["id"] for e in self.box.state()["events"]]
 
 
 class SalesforceBench(SandboxBench):

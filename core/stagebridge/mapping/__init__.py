@@ -135,7 +135,13 @@ class Mapping:
     @property
     def takes_events(self) -> bool:
         """Whether there is any event that it takes; a mapping may leave all names to an overlay."""
-        return any(s.others == "pass" or any(theirs != "drop" for theirs, _ in s.names.values()) for s in self._events)
+        return bool(self.event_names) or any(s.others == "pass" for s in self._events)
+
+    @property
+    def event_names(self) -> tuple[str, ...]:
+        """What the events that it names are called there."""
+        named = [theirs for s in self._events for theirs, _ in s.names.values()]
+        return tuple(dict.fromkeys(n for n in named if n != "drop"))
 
     def write_event(self, event: ConversionEvent) -> Payload:
         """An event as the platform takes it; `variant` groups a batch. Empty if the platform does not take it:

@@ -55,6 +55,8 @@ class HubSpotSandbox(Platform):
                                        "those that are computed"),
         "required_properties": Switch([], "properties that an administrator requires for creating; /2026-09/ alone insists"),
         "resubscribe": Switch(True, "whether a subscription can be granted again after an opt-out (v4 and later)"),
+        "events": Switch(None, "custom events that are defined, by their names without pe{HubID}_; null: any. That others are "
+                               "refused is certain, with which status is not"),
         "subscriptions": Switch([], "webhooks: contact.creation, .deletion, .merge, .privacyDeletion, .propertyChange:email …"),
         "generic_hooks": Switch(False, "webhooks come as object.… with an objectTypeId"),
         "hook_signature": Switch("v3", "v1 for private apps"),

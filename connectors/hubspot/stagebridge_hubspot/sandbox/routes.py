@@ -83,6 +83,7 @@ ROUTES: list[tuple[str, str, str, Handler]] = [
     ("POST", "events", "", events.send),
     ("POST", "events", "/batch", events.send_batch),
     ("GET", "occurrences", "", events.occurrences),
+    ("GET", "occurrences", "/event-types", events.types),
     ("GET", "associations", "/{to}", associations.listing),
     ("PUT", "associations", "/default/{to}/{other}", associations.put_default),
     ("PUT", "associations", "/{to}/{other}", associations.put),
