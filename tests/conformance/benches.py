@@ -54,6 +54,8 @@ class SalesforceBench(SandboxBench):
     many = 2300
     poison: ClassVar[Mapping[str, Any]] = {"Email": "no address"}
     bare_switches: ClassVar[Mapping[str, Any]] = {"deployed": False}
+    overlay = "event: {names: {Purchase: Purchase}}\n"
+    poison_event: ClassVar[Mapping[str, Any]] = {"ActivityDate": "never"}
 
     def settings(self) -> Mapping[str, Any]:
         if not self.box.state()["Account"]:
@@ -61,7 +63,7 @@ class SalesforceBench(SandboxBench):
         everybody = self.box.state()["Account"][0]["Id"]
         return {
             "base_url": self.box.url, "domain": "acme.my", "client_id": "sandbox-id", "client_secret": "sandbox-secret",
-            "account": {"on_missing": everybody},
+            "account": {"on_missing": everybody}, "currency": "EUR",
         }  # fmt: skip
 
     def put(self, payloads: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -80,6 +82,23 @@ class SalesforceBench(SandboxBench):
 
     def held(self) -> Mapping[str, Mapping[str, Any]]:
         return {c["Id"]: {**c, "attributes": {"type": "Contact"}} for c in self.box.state()["Contact"]}
+
+    def counted(self) -> list[str]:
+        return [t["stagebridge_event_id__c"] for t in self.box.state()["Task"]]
+
+    def convert(self, id: str, value: str) -> str:
+        deal = {
+            "Name": "Deal",
+            "StageName": "Closed Won",
+            "CloseDate": "2026-11-20",
+            "Amount": float(value),
+            "roles": [id],
+        }
+        [made] = self.box.seed({"Opportunity": [deal]})["ids"]["Opportunity"]
+        return str(made)
+
+    def edit_conversion(self, id: str, value: str) -> None:
+        self.box.seed({"edit": {id: {"Amount": float(value)}}})
 
 
 class FileBench(Bench):

@@ -20,6 +20,7 @@ from stagebridge.connector import (
     Done,
     Draft,
     Entry,
+    EventPage,
     Health,
     Hint,
     HookRequest,
@@ -439,6 +440,21 @@ class QuotesWhoItWas(HubSpot):
             return super().send(batch)
         except BatchRefused as error:
             raise BatchRefused(f"{error}: {batch[0].payload['email']}") from error
+
+
+@breaks("test_a_recorded_conversion_comes_with_its_person_its_time_and_its_money", SalesforceBench)
+class ForgetsTheMoney(Salesforce):
+    def read_events(self, since: Any = None) -> Iterator[EventPage]:
+        for page in super().read_events(since):
+            bare = [e.model_copy(update={"value": None, "currency": None}) for e in page.events]
+            yield replace(page, events=bare)
+
+
+@breaks("test_recorded_conversions_come_on_from_a_cursor_and_always_under_one_id", SalesforceBench)
+class NumbersThemAnew(Salesforce):
+    def read_events(self, since: Any = None) -> Iterator[EventPage]:
+        for page in super().read_events(since):
+            yield replace(page, events=[e.model_copy(update={"id": str(uuid4())}) for e in page.events])
 
 
 # --- with the engine -------------------------------------------------------------------------------------------

@@ -42,6 +42,7 @@ class Account(Checks):
             "erase": (has.erase, lambda: connector.erase(object, "1", None)),
             "draft": (has.events is not None, lambda: connector.draft(conversion(at=bench.clock.now()))),
             "send": (has.events is not None, lambda: connector.send([])),
+            "read_events": (bool(has.events and has.events.reads), lambda: list(connector.read_events())),
             "receive": (has.webhooks is not None, lambda: connector.receive(HookRequest("POST", "/", {}, b"{}"))),
         }
         for verb, (there, call) in verbs.items():

@@ -78,6 +78,15 @@ class Bench(ABC):
         events. A check's ids are UUIDs."""
         raise NotImplementedError(f"{type(self).__name__} says nothing about events")
 
+    def convert(self, id: str, value: str) -> str:
+        """Record a conversion of this person, as people there would (win a deal); the record's id. For platforms that record
+        them."""
+        raise NotImplementedError(f"{type(self).__name__} records no conversions")
+
+    def edit_conversion(self, id: str, value: str) -> None:
+        """Change the value of a conversion that was recorded, as people there would."""
+        raise NotImplementedError(f"{type(self).__name__} records no conversions")
+
     # --- what the suite does with it ---------------------------------------------------------------------------
 
     def side(self, *, provisioned: bool = True, **settings: Any) -> Side:

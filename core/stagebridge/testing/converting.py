@@ -7,7 +7,9 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
+import orjson
 import pytest
 
 from stagebridge.connector import Connector, Done, Draft, Outcome, Rejected, Retry, Unknown
@@ -123,6 +125,51 @@ class Counting(Checks):
             assert len(bench.counted()) == (0 if kind == "timeout_before" else 2)
 
 
+class Recording(Checks):
+    needs = "events: reads"
+
+    @classmethod
+    def applies(cls, connector: type[Connector]) -> bool:
+        return connector.capabilities.events is not None and connector.capabilities.events.reads is not None
+
+    def test_a_recorded_conversion_comes_with_its_person_its_time_and_its_money(
+        self, bench: Bench, connector: Connector
+    ) -> None:
+        [ada] = bench.put_people([ADA])
+        bench.wait()
+        before = bench.clock.now()
+        bench.convert(ada, "30.50")
+        bench.wait()
+        [event] = [e for page in connector.read_events(None) for e in page.events]
+        assert connector.capabilities.events is not None
+        assert event.name == connector.capabilities.events.reads
+        assert (event.contact.email, event.value) == (ADA["email"], Decimal("30.50"))
+        assert event.currency
+        assert event.order_id
+        assert before - timedelta(seconds=5) <= event.at <= bench.clock.now()
+
+    def test_recorded_conversions_come_on_from_a_cursor_and_always_under_one_id(
+        self, bench: Bench, connector: Connector
+    ) -> None:
+        ada, bob = bench.put_people([ADA, person(1)])
+        first = bench.convert(ada, "30.50")
+        bench.wait(3600)
+        pages = list(connector.read_events(None))
+        [id] = [e.id for page in pages for e in page.events]
+        assert [page.covered is not None for page in pages] == [False] * (len(pages) - 1) + [True]
+        later = bench.open()
+        cursor = orjson.loads(orjson.dumps(pages[-1].cursor))
+        pages = list(later.read_events(cursor))
+        assert [e for page in pages for e in page.events] == []
+        bench.edit_conversion(first, "31.50")
+        bench.convert(bob, "5")
+        bench.wait()
+        found = [e for page in later.read_events(pages[-1].cursor) for e in page.events]
+        assert {e.contact.email for e in found if e.id != id} == {person(1)["email"]}
+        assert {e.id for e in found if e.contact.email == ADA["email"]} <= {id}
+        assert id in {e.id for page in later.read_events(None) for e in page.events}
+
+
 class Telling(Checks):
     needs = "events, a stand-in"
     STATUSES = (None, 400, 401, 403, 404, 500)
@@ -151,4 +198,4 @@ class Telling(Checks):
         assert [s for s in secrets_of(connector) if s in caplog.text or any(s in text for text in said)] == []
 
 
-__all__ = ["Counting", "Sending", "Telling"]
+__all__ = ["Counting", "Recording", "Sending", "Telling"]
