@@ -48,6 +48,13 @@ class HubSpotBench(SandboxBench):
     def counted(self) -> list[str]:
         return [e["id"] for e in self.box.state()["events"]]
 
+    def convert(self, id: str, value: str) -> str:
+        [deal] = self.box.seed({"deals": [{"dealstage": "closedwon", "amount": value, "contacts": [id]}]})["deals"]
+        return str(deal)
+
+    def edit_conversion(self, id: str, value: str) -> None:
+        self.box.seed({"edit_deals": {id: {"amount": value}}})
+
 
 class SalesforceBench(SandboxBench):
     object = "Contact"

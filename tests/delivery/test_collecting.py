@@ -174,6 +174,22 @@ def test_an_amount_without_a_currency_stops_this_and_nothing_else(s: Shop) -> No
     assert [e["currency"] for e in s.ads.events] == ["EUR", "USD"]
 
 
+def test_a_deal_won_in_hubspot_counts_once_beside_the_stage_that_hubspot_sets_for_it(tmp_path: Path) -> None:
+    stages = SendRule(("*",), "StageChanged", to=("ads",))
+    with shop(tmp_path, events=EventsConfig((stages,), (CUSTOMERS,))) as s:
+        s.w.extra["crm"]["conversions"] = True
+        box, [ada] = s.w.boxes["crm"], s.customers(1, "lead")
+        [old, won] = box.seed({"deals": [{"dealstage": stage, "amount": "10", "contacts": [ada]} for stage in ("closedwon", "contractsent")]})["deals"]  # fmt: skip
+        s.sync()
+        box.seed({"edit_deals": {won: {"dealstage": "closedwon", "amount": "99.50"}, old: {"amount": "11"}}})
+        s.move([ada])
+        for _ in range(3):
+            s.sync()
+        told = [(e["name"], e.get("value"), e.get("currency")) for e in s.ads.events]
+        assert sorted(told) == [("Purchase", 99.5, "USD"), ("customer", None, None)]
+        assert s.ads.duplicates == 0
+
+
 def test_a_connection_that_cannot_be_opened_and_takes_no_events_is_owed_none(tmp_path: Path) -> None:
     with shop(tmp_path) as s:
         s.customers(1)

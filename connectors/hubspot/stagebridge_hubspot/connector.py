@@ -1,4 +1,4 @@
-"""HubSpot contacts, both ways, and conversions as custom events.
+"""HubSpot contacts, both ways; conversions there as custom events, and from there as won deals.
 
 with HubSpot(token="pat-…") as hs:
     for page in hs.read("contacts"):
@@ -22,6 +22,7 @@ from stagebridge.connector import (
     Done,
     Draft,
     Entry,
+    EventPage,
     Events,
     Health,
     Hint,
@@ -41,7 +42,7 @@ from stagebridge.connector import (
 from stagebridge.errors import AuthError, BudgetExhausted, ConfigError, NoAnswer, StagebridgeError
 from stagebridge.http import Client, Response, Verdict
 from stagebridge.mapping import Missing
-from stagebridge_hubspot import consent, events, hooks, paths, read, write
+from stagebridge_hubspot import consent, deals, events, hooks, paths, read, write
 from stagebridge_hubspot.account import Account
 from stagebridge_hubspot.answers import body_of, judge, row_outcome, sentence
 from stagebridge_hubspot.auth import Given, Refreshing
@@ -67,7 +68,7 @@ class HubSpot(Connector):
         read=Read(incremental=True, deletes=True, lag=60.0),
         write=Write(batch=BATCH, upsert_key=True, returns_record=True, flight=4),
         stage=Stage(backward="clear_first", stamps_default=True),
-        events=Events(batch=events.BATCH, whole=True),
+        events=Events(batch=events.BATCH, whole=True, reads="Purchase"),
         webhooks=Webhooks(signature="hubspot-v3", window=hooks.OLDEST_MS / 1000),
         provision="api",
         archive=True,
@@ -83,7 +84,8 @@ crm:
 """
     credentials: ClassVar[str] = """\
 # HubSpot: Settings > Integrations > private app or service key. Scopes: crm.objects.contacts.read, crm.objects.contacts.write,
-# crm.schemas.contacts.read, crm.schemas.contacts.write, crm.objects.owners.read; for events analytics.behavioral_events.send
+# crm.schemas.contacts.read, crm.schemas.contacts.write, crm.objects.owners.read; for events analytics.behavioral_events.send,
+# for conversions crm.objects.deals.read
 HUBSPOT_TOKEN=
 """
     budgets: ClassVar[Mapping[str, Rate]] = {
@@ -334,6 +336,9 @@ HUBSPOT_TOKEN=
 
     def send(self, batch: Sequence[Draft]) -> list[Outcome]:
         return events.send(self, batch)
+
+    def read_events(self, since: Cursor | datetime | None = None) -> Iterator[EventPage]:
+        return deals.pages(self, since)
 
     # --- the account -------------------------------------------------------------------------------------------
 
