@@ -152,9 +152,10 @@ class Shop:
     def sync(self, wait: float = 130.0) -> tuple[RoundReport, Flush]:
         with self.work(wait) as work:
             report = work.engine.sync()
+            self.collected = work.collect()
             deliverer = work.deliverer()
             deliverer.flush()
-            self.failures = deliverer.failures
+            self.failures = work.failures | deliverer.failures
             return report, deliverer.reports["ads"]
 
     def flush(self, wait: float = 130.0) -> Flush:

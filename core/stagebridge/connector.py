@@ -76,6 +76,8 @@ class Events:
     """An advertising platform: only people who agreed to ads are sent there."""
     whole: bool = False
     """One bad event makes it refuse a whole batch (`BatchRefused`); the engine finds the bad one and sends the others."""
+    reads: str | None = None
+    """The conversion that the platform records by itself, for `read_events`: `Purchase` where it keeps deals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,15 @@ class Page:
     """
 
     records: Sequence[Record]
+    cursor: Cursor
+    covered: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """Some conversions that the platform recorded, and where to go on after them; `covered` as in `Page`."""
+
+    events: Sequence[ConversionEvent]
     cursor: Cursor
     covered: datetime | None = None
 
@@ -312,6 +323,8 @@ class Connector(ABC):
     """Those variables in `.env.example`, with the scopes or rights that they take."""
 
     mapping: FieldMapping | None = None
+    connection: str = ""
+    """What the configuration calls this account; it is part of the ids that are derived from its records."""
 
     def __init__(self, settings: ConnectorSettings | None = None, *, clock: Clock | None = None, **values: Any) -> None:
         self.settings = settings if settings is not None else self.Settings(**values)
@@ -406,6 +419,11 @@ class Connector(ABC):
         `capabilities.events.batch` events, all of one group. Raises `BatchRefused` where nothing was taken because of
         one of them."""
         raise self._absent("send")
+
+    def read_events(self, since: Cursor | datetime | None = None) -> Iterator[EventPage]:
+        """Pages of conversions that the platform recorded: all of them, those of records that changed since a time, or on
+        from a page's cursor. Each comes at least once, and under one id for ever, however its record is edited."""
+        raise self._absent("read_events")
 
     def receive(self, request: HookRequest) -> Sequence[Hint | Record]:
         """What a verified webhook says: records to fetch, or, where the webhook is the only source, the record itself.

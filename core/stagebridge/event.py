@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
@@ -11,6 +11,7 @@ from uuid import UUID, uuid5
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from stagebridge.contact import Contact, Moment, aware
+from stagebridge.values import is_blank
 
 NAMESPACE = UUID("6f0c1d0e-8a1f-5d7b-9c55-0d5f7a3b1e42")
 """Of every id that is derived. Never change it: the ids are stable for ever."""
@@ -54,6 +55,19 @@ def derive_id(connection: str, object: str, remote_id: str, stage: str, entered_
     changes it. Raises `ValueError` for a time without a zone, which would mean another instant on another machine."""
     moment = aware(entered_at).isoformat(timespec="milliseconds")
     return uuid5(NAMESPACE, "\x1f".join((connection, object, remote_id, stage, moment)))
+
+
+def snapshot(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What an event says of the person with these canonical values, as it is then."""
+    said = {p: v for p, v in values.items() if not is_blank(v)}
+
+    def under(prefix: str) -> dict[str, str]:
+        return {p.removeprefix(prefix): str(v) for p, v in said.items() if p.startswith(prefix)}
+
+    return {
+        "contact": Contact.from_paths(said), "click_ids": under("click_ids."), "lead_ids": under("lead_ids."),
+        "consent_ads": said.get("consent.ads"),
+    }  # fmt: skip
 
 
 class Item(BaseModel):

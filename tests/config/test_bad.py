@@ -136,6 +136,9 @@ def test_a_lifecycle_file_tells_its_own_lines(say: Any) -> None:
      "2: connections.crm.timezone: 'CEST' is no IANA time zone; write for example Europe/Berlin"),
     (CRM[:-1] + ", mapping: ours.yaml}",
      "2: connections.crm.mapping: there is no file ours.yaml beside the configuration"),
+    (CRM[:-1] + ", conversions: maybe}", "2: connections.crm.conversions: 'maybe' is neither true nor false"),
+    ("list: {type: file, path: people.csv, conversions: true}",
+     "2: connections.list.conversions: file records no conversions"),
     (CRM[:-1] + ", custom: [plan]}", "2: connections.crm.custom: a table is expected here"),
     (CRM[:-1] + ", budget: half}",
      "2: connections.crm.budget: Input should be a valid number, unable to parse string as a number"),
@@ -146,6 +149,8 @@ def test_a_lifecycle_file_tells_its_own_lines(say: Any) -> None:
      "2: connections.crm: give `token`, or `client_id`, `client_secret` and `refresh_token`"),
     (f"sales: {{{SALES}, account: {{on_mising: skip}}}}",
      "2: connections.sales.account.on_mising: no such key (nearest: on_missing)"),
+    (f"sales: {{{SALES}, campaigns: {{Lead: {{id: 701ak0000000001, stat: Sent}}}}}}",
+     "2: connections.sales.campaigns.Lead.stat: no such key (nearest: status)"),
     (f"sales: {{{SALES}, overlap: many}}",
      "2: connections.sales.overlap: Input should be a valid number, unable to parse string as a number"),
 )  # fmt: skip

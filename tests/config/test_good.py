@@ -22,7 +22,8 @@ timezone: europe/berlin
 connections:
   crm:     {type: hubspot, token: ${HUBSPOT_TOKEN}, budget: 80%, lag: 2m}
   sales:   {type: salesforce, domain: acme.my, client_id: ${SF_ID}, client_secret: ${SF_SECRET}, mode: read, mapping: sales.yaml,
-            default_region: de, timezone: Asia/Tokyo, custom: {seats: int}, account: {on_missing: skip}, overlap: 10}
+            default_region: de, timezone: Asia/Tokyo, custom: {seats: int}, account: {on_missing: skip}, overlap: 10, conversions: Yes, currency: EUR,
+            campaigns: {Lead: {id: 701ak0000000001}}}
 contacts:
   between: [crm, sales]
   initial: {prefer: crm}
@@ -55,6 +56,8 @@ def test_the_whole_file_is_understood(write: Write) -> None:
     assert (sales.default_region, sales.timezone, sales.custom) == ("DE", "Asia/Tokyo", {"seats": "int"})
     assert sales.settings is not None
     assert sales.settings.model_dump()["account"] == {"lookup": "company", "on_missing": "skip"}
+    assert sales.settings.model_dump()["campaigns"] == {"Lead": {"id": "701ak0000000001", "status": "Responded"}}
+    assert (crm.conversions, sales.conversions) == (False, True)
     assert contacts.between == ("crm", "sales")
     assert contacts.create == {"crm": True, "sales": "lead"}
     assert contacts.include == {"stage": ">= lead"}

@@ -14,6 +14,8 @@ from stagebridge.testing import Bench, SandboxBench
 class HubSpotBench(SandboxBench):
     many = 250
     poison: ClassVar[Mapping[str, Any]] = {"properties": {"email": "no address"}}
+    overlay = "event: {names: {Purchase: purchase}}\n"
+    poison_event: ClassVar[Mapping[str, Any]] = {"occurredAt": "never"}
     switches: ClassVar[Mapping[str, Any]] = {
         "subscriptions": [
             "contact.creation", "contact.propertyChange:jobtitle", "contact.propertyChange:email", "contact.deletion",
@@ -43,12 +45,24 @@ class HubSpotBench(SandboxBench):
         every = dict.fromkeys(state["properties"])
         return {c["id"]: {"id": c["id"], "properties": {**every, **c}} for c in state["contacts"]}
 
+    def counted(self) -> list[str]:
+        return [e["id"] for e in self.box.state()["events"]]
+
+    def convert(self, id: str, value: str) -> str:
+        [deal] = self.box.seed({"deals": [{"dealstage": "closedwon", "amount": value, "contacts": [id]}]})["deals"]
+        return str(deal)
+
+    def edit_conversion(self, id: str, value: str) -> None:
+        self.box.seed({"edit_deals": {id: {"amount": value}}})
+
 
 class SalesforceBench(SandboxBench):
     object = "Contact"
     many = 2300
     poison: ClassVar[Mapping[str, Any]] = {"Email": "no address"}
     bare_switches: ClassVar[Mapping[str, Any]] = {"deployed": False}
+    overlay = "event: {names: {Purchase: Purchase}}\n"
+    poison_event: ClassVar[Mapping[str, Any]] = {"ActivityDate": "never"}
 
     def settings(self) -> Mapping[str, Any]:
         if not self.box.state()["Account"]:
@@ -56,7 +70,7 @@ class SalesforceBench(SandboxBench):
         everybody = self.box.state()["Account"][0]["Id"]
         return {
             "base_url": self.box.url, "domain": "acme.my", "client_id": "sandbox-id", "client_secret": "sandbox-secret",
-            "account": {"on_missing": everybody},
+            "account": {"on_missing": everybody}, "currency": "EUR",
         }  # fmt: skip
 
     def put(self, payloads: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -76,11 +90,29 @@ class SalesforceBench(SandboxBench):
     def held(self) -> Mapping[str, Mapping[str, Any]]:
         return {c["Id"]: {**c, "attributes": {"type": "Contact"}} for c in self.box.state()["Contact"]}
 
+    def counted(self) -> list[str]:
+        return [t["stagebridge_event_id__c"] for t in self.box.state()["Task"]]
+
+    def convert(self, id: str, value: str) -> str:
+        deal = {
+            "Name": "Deal",
+            "StageName": "Closed Won",
+            "CloseDate": "2026-11-20",
+            "Amount": float(value),
+            "roles": [id],
+        }
+        [made] = self.box.seed({"Opportunity": [deal]})["ids"]["Opportunity"]
+        return str(made)
+
+    def edit_conversion(self, id: str, value: str) -> None:
+        self.box.seed({"edit": {id: {"Amount": float(value)}}})
+
 
 class MetaBench(SandboxBench):
     """A page with one form. What is put in are its answers, which nobody edits."""
 
     object = "leads"
+    poison_event: ClassVar[Mapping[str, Any]] = {"event_time": 1}
     QUESTIONS: ClassVar[Mapping[str, str]] = {"phone": "phone_number"}
     PAGE, FORM = "100100100100100", "200200200200200"
 
@@ -112,11 +144,15 @@ class MetaBench(SandboxBench):
     def held(self) -> Mapping[str, Mapping[str, Any]]:
         raise NotImplementedError("only what can be edited is looked at")
 
+    def counted(self) -> list[str]:
+        return [e["event_id"] for e in self.box.state()["datasets"]["1234567890"]["counted"]]
+
 
 class TikTokBench(SandboxBench):
     """Leads come in by webhook; nobody edits or removes one, and nothing else is held of people."""
 
     object = "leads"
+    poison_event: ClassVar[Mapping[str, Any]] = {"event_time": "never"}
 
     def settings(self) -> Mapping[str, Any]:
         return {
@@ -137,6 +173,9 @@ class TikTokBench(SandboxBench):
 
     def held(self) -> Mapping[str, Mapping[str, Any]]:
         raise NotImplementedError
+
+    def counted(self) -> list[str]:
+        return [e["event_id"] for s in self.box.state()["sources"].values() for e in s["counted"]]
 
 
 class FileBench(Bench):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
+from uuid import uuid4
 
 from pydantic import ConfigDict
 from stagebridge_acme import Acme, AcmeSettings
@@ -17,7 +18,9 @@ from stagebridge.connector import (
     Capabilities,
     Connector,
     Done,
+    Draft,
     Entry,
+    EventPage,
     Health,
     Hint,
     HookRequest,
@@ -30,7 +33,8 @@ from stagebridge.connector import (
     Unknown,
     Webhooks,
 )
-from stagebridge.errors import AuthError, PlatformDown, StagebridgeError
+from stagebridge.errors import AuthError, BatchRefused, PlatformDown, StagebridgeError
+from stagebridge.event import ConversionEvent
 from stagebridge.http import RetryPolicy
 from stagebridge.testing import Bench, checks_of, conformance
 from stagebridge_hubspot import HubSpot
@@ -390,6 +394,67 @@ class Talkative(Acme):
         if not (found := super().find(object, by, values)):
             raise StagebridgeError(f"acme does not know {values}")
         return found
+
+
+# --- events ----------------------------------------------------------------------------------------------------
+
+
+@breaks("test_events_are_drafted_without_asking_anybody_and_each_is_counted", HubSpotBench)
+class AsksForEveryDraft(HubSpot):
+    def draft(self, event: ConversionEvent) -> Draft | Rejected:
+        self.get("/account-info/v3/details", {})
+        return super().draft(event)
+
+
+@breaks("test_more_events_than_a_batch_are_refused_before_any_is_sent", HubSpotBench)
+class SendsTheFirstOnes(HubSpot):
+    def send(self, batch: Sequence[Draft]) -> list[Outcome]:
+        return super().send(batch[:1])
+
+
+@breaks("test_one_bad_event_does_not_lose_the_others", HubSpotBench)
+class RefusesThemAll(HubSpot):
+    def send(self, batch: Sequence[Draft]) -> list[Outcome]:
+        try:
+            return super().send(batch)
+        except BatchRefused as error:
+            return [Rejected(error.code, str(error)) for _ in batch]
+
+
+@breaks("test_an_event_that_is_sent_twice_within_its_window_is_counted_once", HubSpotBench)
+class TellsHubSpotNoId(HubSpot):
+    def send(self, batch: Sequence[Draft]) -> list[Outcome]:
+        return super().send([replace(d, payload={**d.payload, "uuid": str(uuid4())}) for d in batch])
+
+
+@breaks("test_events_whose_answer_is_lost_are_unknown_and_counted_once_when_they_are_sent_again", HubSpotBench)
+class TakesSilenceForCounted(HubSpot):
+    def send(self, batch: Sequence[Draft]) -> list[Outcome]:
+        return [Done(d.id) for d, _ in zip(batch, super().send(batch), strict=True)]
+
+
+@breaks("test_nothing_of_a_person_and_no_secret_is_in_what_is_said_about_events", HubSpotBench)
+class QuotesWhoItWas(HubSpot):
+    def send(self, batch: Sequence[Draft]) -> list[Outcome]:
+        try:
+            return super().send(batch)
+        except BatchRefused as error:
+            raise BatchRefused(f"{error}: {batch[0].payload['email']}") from error
+
+
+@breaks("test_a_recorded_conversion_comes_with_its_person_its_time_and_its_money", SalesforceBench)
+class ForgetsTheMoney(Salesforce):
+    def read_events(self, since: Any = None) -> Iterator[EventPage]:
+        for page in super().read_events(since):
+            bare = [e.model_copy(update={"value": None, "currency": None}) for e in page.events]
+            yield replace(page, events=bare)
+
+
+@breaks("test_recorded_conversions_come_on_from_a_cursor_and_always_under_one_id", SalesforceBench)
+class NumbersThemAnew(Salesforce):
+    def read_events(self, since: Any = None) -> Iterator[EventPage]:
+        for page in super().read_events(since):
+            yield replace(page, events=[e.model_copy(update={"id": str(uuid4())}) for e in page.events])
 
 
 # --- with the engine -------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from stagebridge.connector import Health, Schema
 from stagebridge.errors import AuthError, PlatformDown, StagebridgeError
 from stagebridge.http import Again, Lost, Renew, Response
 from stagebridge.mapping import Missing
+from stagebridge_hubspot import events
 from stagebridge_hubspot.answers import body_of, sentence
 from stagebridge_hubspot.paths import OWNERS, USAGE
 
@@ -157,6 +158,7 @@ class Account:
             if hs.mapping.field("owner") is not None:
                 allowed(lambda: hs.get(OWNERS[hs.settings.api], {"limit": 1}))
         problems += self._consent_problems(allowed)
+        warnings += allowed(lambda: events.undefined(hs)) or []
         usage: dict[str, Any] = {}
         with suppress(StagebridgeError):  # OAuth apps have no such figures
             usage = next(iter(hs.get(USAGE, {}).get("results") or []), {})

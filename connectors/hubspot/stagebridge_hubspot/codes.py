@@ -30,6 +30,10 @@ CODES: Mapping[str, tuple[str, str]] = {
         "Check the subscription type and the legal basis in the configuration. Somebody who unsubscribed himself can only be "
         "subscribed again by himself.",
     ),
+    "SB-HUBSPOT-EVENT": (
+        "HubSpot would not take an event: its name, its properties, or an event that the account has not defined.",
+        "The message says which. `dead-letters retry ID` after it is mended, there or in the mapping.",
+    ),
     "SB-HUBSPOT-REQUEST": (
         "HubSpot refused a request as malformed.",
         "A defect of stagebridge: report it with the message.",

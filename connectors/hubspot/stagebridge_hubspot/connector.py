@@ -1,4 +1,4 @@
-"""HubSpot contacts, both ways.
+"""HubSpot contacts, both ways; conversions there as custom events, and from there as won deals.
 
 with HubSpot(token="pat-…") as hs:
     for page in hs.read("contacts"):
@@ -20,7 +20,10 @@ from stagebridge.connector import (
     ConnectorSettings,
     Cursor,
     Done,
+    Draft,
     Entry,
+    EventPage,
+    Events,
     Health,
     Hint,
     HookRequest,
@@ -29,6 +32,7 @@ from stagebridge.connector import (
     Rate,
     Read,
     Record,
+    Rejected,
     Schema,
     Stage,
     Unknown,
@@ -38,7 +42,7 @@ from stagebridge.connector import (
 from stagebridge.errors import AuthError, BudgetExhausted, ConfigError, NoAnswer, StagebridgeError
 from stagebridge.http import Client, Response, Verdict
 from stagebridge.mapping import Missing
-from stagebridge_hubspot import consent, hooks, paths, read, write
+from stagebridge_hubspot import consent, deals, events, hooks, paths, read, write
 from stagebridge_hubspot.account import Account
 from stagebridge_hubspot.answers import body_of, judge, row_outcome, sentence
 from stagebridge_hubspot.auth import Given, Refreshing
@@ -47,6 +51,8 @@ from stagebridge_hubspot.settings import HubSpotSettings
 
 if TYPE_CHECKING:
     from hubspot.client import Client as SdkClient
+
+    from stagebridge.event import ConversionEvent
 
 BATCH = 100
 ALWAYS = ("email", "lastmodifieddate", "hs_merged_object_ids", "lifecyclestage")
@@ -62,6 +68,7 @@ class HubSpot(Connector):
         read=Read(incremental=True, deletes=True, lag=60.0),
         write=Write(batch=BATCH, upsert_key=True, returns_record=True, flight=4),
         stage=Stage(backward="clear_first", stamps_default=True),
+        events=Events(batch=events.BATCH, whole=True, reads="Purchase"),
         webhooks=Webhooks(signature="hubspot-v3", window=hooks.OLDEST_MS / 1000),
         provision="api",
         archive=True,
@@ -77,10 +84,13 @@ crm:
 """
     credentials: ClassVar[str] = """\
 # HubSpot: Settings > Integrations > private app or service key. Scopes: crm.objects.contacts.read, crm.objects.contacts.write,
-# crm.schemas.contacts.read, crm.schemas.contacts.write, crm.objects.owners.read
+# crm.schemas.contacts.read, crm.schemas.contacts.write, crm.objects.owners.read; for events analytics.behavioral_events.send,
+# for conversions crm.objects.deals.read
 HUBSPOT_TOKEN=
 """
-    budgets: ClassVar[Mapping[str, Rate]] = {"default": Rate(100, 10), "search": Rate(5, 1), "oauth": Rate(10, 1)}
+    budgets: ClassVar[Mapping[str, Rate]] = {
+        "default": Rate(100, 10), "search": Rate(5, 1), "oauth": Rate(10, 1), "events": Rate(1250, 1),
+    }  # fmt: skip
 
     settings: HubSpotSettings
 
@@ -319,6 +329,17 @@ HUBSPOT_TOKEN=
             return Unknown(str(error))
         return Done(remote_id) if answer.status in (200, 204, 404) else row_outcome(body_of(answer))
 
+    # --- events ------------------------------------------------------------------------------------------------
+
+    def draft(self, event: ConversionEvent) -> Draft | Rejected:
+        return events.draft(self, event)
+
+    def send(self, batch: Sequence[Draft]) -> list[Outcome]:
+        return events.send(self, batch)
+
+    def read_events(self, since: Cursor | datetime | None = None) -> Iterator[EventPage]:
+        return deals.pages(self, since)
+
     # --- the account -------------------------------------------------------------------------------------------
 
     def check(self) -> Health:
@@ -326,6 +347,8 @@ HUBSPOT_TOKEN=
 
     def discover(self) -> Schema:
         self._order = None
+        with suppress(AuthError):
+            self.account()  # its number is part of every event's name
         return self._control.discover()
 
     def provision(self, missing: Sequence[Missing], *, dry_run: bool = True) -> list[str]:

@@ -56,10 +56,10 @@ def pages(hs: HubSpot, since: Cursor | datetime | None) -> Iterator[Page]:
 
 
 def _begin(hs: HubSpot, since: datetime | None) -> Place:
-    theirs, ours, lag = _ms(hs.platform_now()), _ms(hs.clock.now()), int(hs.lag * 1000)
+    theirs, ours, lag = to_ms(hs.platform_now()), to_ms(hs.clock.now()), int(hs.lag * 1000)
     if since is None:  # what changes during the pass is found by the first search after it
         return Place("list", start=theirs - lag, swept=ours, covered=ours)
-    return Place("search", start=_ms(since) + theirs - ours - lag)
+    return Place("search", start=to_ms(since) + theirs - ours - lag)
 
 
 def _listed(hs: HubSpot, place: Place) -> Step:
@@ -90,9 +90,9 @@ def _archived(hs: HubSpot, place: Place) -> Step:
 
 
 def _changed(hs: HubSpot, place: Place) -> Step:
-    ours, lag = _ms(hs.clock.now()), int(hs.lag * 1000)
+    ours, lag = to_ms(hs.clock.now()), int(hs.lag * 1000)
     if place.end is None:
-        end = _ms(hs.platform_now()) - lag
+        end = to_ms(hs.platform_now()) - lag
         place = replace(place, end=max(end, place.start), covered=ours - lag)
     ids, more = _hints(hs, place)
     records = _with_aliases(hs, hs.batch_read(ids))
@@ -155,5 +155,5 @@ def _next(body: dict[str, Any]) -> str:
     return str(((body.get("paging") or {}).get("next") or {}).get("after") or "")
 
 
-def _ms(when: datetime) -> int:
+def to_ms(when: datetime) -> int:
     return int(when.timestamp() * 1000)

@@ -38,6 +38,18 @@ CODES: Mapping[str, tuple[str, str]] = {
         "No Account has the company's name, and the account rule says to skip such people.",
         "Create the Account, or set `account: {on_missing: lead}`.",
     ),
+    "SB-SALESFORCE-CURRENCY": (
+        "Conversions are taken from Opportunities, and nothing says in which currency their amounts are.",
+        "Write `currency: EUR` at the connection; an organisation with several currencies says it itself.",
+    ),
+    "SB-SALESFORCE-DUPLICATE": (
+        "A duplicate rule of the organisation refuses the record of an event.",
+        "Leave Tasks and campaign members out of the rule; `dead-letters retry ID` then.",
+    ),
+    "SB-SALESFORCE-SUBJECT": (
+        "The name that the mapping gives an event is longer than a Task's subject.",
+        "Give it a shorter one under `event.names`.",
+    ),
     "SB-SALESFORCE-REQUEST": (
         "Salesforce refused a request as malformed.",
         "A defect of stagebridge: report it with the message.",

@@ -1,4 +1,4 @@
-"""Salesforce Contacts and Leads, both ways.
+"""Salesforce Contacts and Leads, both ways; conversions there as Tasks and campaign members, and from there as won deals.
 
 with Salesforce(domain="acme.my", client_id="…", client_secret="…") as sf:
     for page in sf.read("Contact"):
@@ -19,13 +19,17 @@ from stagebridge.connector import (
     ConnectorSettings,
     Cursor,
     Done,
+    Draft,
     Entry,
+    EventPage,
+    Events,
     Health,
     Outcome,
     Page,
     Rate,
     Read,
     Record,
+    Rejected,
     Schema,
     Stage,
     Unknown,
@@ -34,7 +38,7 @@ from stagebridge.connector import (
 from stagebridge.errors import BudgetExhausted, ConfigError, NoAnswer, PlatformDown, StagebridgeError
 from stagebridge.http import Client, Login, Response
 from stagebridge.mapping import Missing
-from stagebridge_salesforce import auth, org, read, write
+from stagebridge_salesforce import auth, deals, events, org, read, write
 from stagebridge_salesforce.accounts import Accounts
 from stagebridge_salesforce.answers import RECOVERY, first_error, judge, row_outcome, usage
 from stagebridge_salesforce.codes import CODES
@@ -43,6 +47,8 @@ from stagebridge_salesforce.write import BATCH
 
 if TYPE_CHECKING:
     from simple_salesforce.api import Salesforce as SdkClient
+
+    from stagebridge.event import ConversionEvent
 
 NEEDED = ("Id", "SystemModstamp", "IsDeleted", "MasterRecordId")
 # no assignment rules, no 'recently used' lists, and our name in the organisation's logs
@@ -59,6 +65,7 @@ class Salesforce(Connector):
         read=Read(incremental=True, deletes=True, lag=10.0),
         write=Write(batch=BATCH, upsert_key=True, returns_record=False, flight=4, load=10_000),
         stage=Stage(backward="free"),
+        events=Events(batch=BATCH, reads="Purchase"),
         provision="files",
         archive=True,
         erase=True,
@@ -280,6 +287,22 @@ SF_CLIENT_SECRET=
             return Unknown(str(error))
         return Done(remote_id) if answer.status in (200, 204, 404) else row_outcome([first_error(answer)])
 
+    # --- events ------------------------------------------------------------------------------------------------
+
+    def draft(self, event: ConversionEvent) -> Draft | Rejected:
+        return events.draft(self, event)
+
+    def send(self, batch: Sequence[Draft]) -> list[Outcome]:
+        return events.send(self, batch)
+
+    @property
+    def keeps_event_ids(self) -> bool:
+        """Whether Tasks have our field for an event's id; learnt by `discover`."""
+        return any(f["name"] == events.KEY and f["externalId"] for f in self._describes.get("Task", ()))
+
+    def read_events(self, since: Cursor | datetime | None = None) -> Iterator[EventPage]:
+        return deals.pages(self, since)
+
     # --- the organisation --------------------------------------------------------------------------------------
 
     def check(self) -> Health:
@@ -291,7 +314,7 @@ SF_CLIENT_SECRET=
         return org.discover(self)
 
     def deployable(self, missing: Sequence[Missing]) -> Mapping[str, str]:
-        return org.deployable(missing, self.settings.api_version)
+        return org.deployable([*missing, *org.event_key(self)], self.settings.api_version)
 
     def close(self) -> None:
         self.client.close()

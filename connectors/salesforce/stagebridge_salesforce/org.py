@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 from stagebridge.connector import Health, Schema
+from stagebridge.errors import StagebridgeError
 from stagebridge.mapping import Missing
 
 if TYPE_CHECKING:
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
 
 OBJECTS = ("Contact", "Lead")
 PERMISSION_SET = "stagebridge"
+EVENT_KEY = "stagebridge_event_id__c"
+ACTIVITY = "Activity"
+"""Where Salesforce keeps custom fields of Tasks; permissions name them by the Task."""
 
 
 def discover(sf: Salesforce) -> Schema:
@@ -30,6 +35,8 @@ def discover(sf: Salesforce) -> Schema:
             for f in described
             if f["picklistValues"]
         }
+    with suppress(StagebridgeError):  # a user who may not see Tasks may see people
+        sf.describe("Task")
     owners = sf.query("SELECT Id, Email FROM User WHERE IsActive = true", deleted=False)
     people = {str(r["Id"]): str(r["Email"]) for r in (owners or {}).get("records", []) if r.get("Email")}
     return Schema({"fields": fields, "options": options, "owners": people})
@@ -43,6 +50,11 @@ def check(sf: Salesforce) -> Health:
         for path, reason in sf.mapping.unresolved.items():
             needed = path.endswith((".external_id", ".stage"))
             (problems if needed else warnings).append(f"{path}: {reason}, or this user may not see it")
+    if event_key(sf):
+        warnings.append(
+            f"Tasks have no field {EVENT_KEY}: an event whose answer is lost is not sent again; `stagebridge provision` writes "
+            "the field for an administrator"
+        )
     warnings.append(
         "converted Leads are followed into their Contact and never written; Contacts need an Account "
         f"(on_missing: {sf.settings.account.on_missing})"
@@ -63,6 +75,13 @@ TYPES = {
     "number": "Number",
     "enumeration": "Picklist",
 }
+
+
+def event_key(sf: Salesforce) -> list[Missing]:
+    """The field that tells one event's Task from another's, where events become Tasks and it is not there."""
+    if sf.mapping is None or not sf.mapping.takes_events or sf.keeps_event_ids:
+        return []
+    return [Missing(ACTIVITY, EVENT_KEY, "stagebridge event id", "string", "event.id", unique=True)]
 
 
 def deployable(missing: Sequence[Missing], api_version: str) -> dict[str, str]:
@@ -96,7 +115,9 @@ def _field(m: Missing) -> str:
     if kind == "Checkbox":
         parts["defaultValue"] = "false"
     if m.unique:
-        parts |= {"externalId": "true", "unique": "true", "caseSensitive": "false", "length": 64}
+        parts |= {"externalId": "true", "length": 64}
+    if m.unique and m.object != ACTIVITY:  # whether Salesforce takes a unique field there is not known
+        parts |= {"unique": "true", "caseSensitive": "false"}
     lines = "".join(f"    <{k}>{escape(str(v))}</{k}>\n" for k, v in parts.items())
     if m.options:
         values = "".join(
@@ -113,7 +134,7 @@ def _field(m: Missing) -> str:
 def _permissions(missing: Sequence[Missing]) -> str:
     lines = "".join(
         "    <fieldPermissions>\n        <editable>true</editable>\n"
-        f"        <field>{m.object}.{m.name}</field>\n        <readable>true</readable>\n    </fieldPermissions>\n"
+        f"        <field>{'Task' if m.object == ACTIVITY else m.object}.{m.name}</field>\n        <readable>true</readable>\n    </fieldPermissions>\n"
         for m in missing
     )
     return f'{_HEAD}<PermissionSet xmlns="{_NS}">\n{lines}    <label>stagebridge</label>\n</PermissionSet>\n'

@@ -67,7 +67,7 @@ def by_ids(sf: Salesforce, object: str, ids: Sequence[str]) -> dict[str, Record]
     for start in range(0, len(ids), KEPT):
         some = ids[start : start + KEPT]
         listed = ", ".join(f"'{i}'" for i in some)
-        for row in _all(sf, f"SELECT {', '.join(sf.fields(object))} FROM {object} WHERE Id IN ({listed})"):
+        for row in every(sf, f"SELECT {', '.join(sf.fields(object))} FROM {object} WHERE Id IN ({listed})"):
             found = record(object, row)
             out[found.id] = found
     merged = {i: r.merged_into for i, r in out.items() if r.merged_into and ":" not in r.merged_into}
@@ -89,14 +89,15 @@ def by_value(sf: Salesforce, object: str, field: str, values: Sequence[str]) -> 
     some: list[str] = []
     for value in (*values, None):
         if some and (value is None or len(head) + len(format_soql("{}", [*some, value])) > IN_URI):
-            out += [record(object, r) for r in _all(sf, head + format_soql("{}", some), deleted=False)]
+            out += [record(object, r) for r in every(sf, head + format_soql("{}", some), deleted=False)]
             some = []
         if value is not None:
             some.append(value)
     return out
 
 
-def _all(sf: Salesforce, soql: str, *, deleted: bool = True) -> Iterator[dict[str, Any]]:
+def every(sf: Salesforce, soql: str, *, deleted: bool = True) -> Iterator[dict[str, Any]]:
+    """All rows of a query, page by page."""
     body = sf.query(soql, deleted=deleted)
     while body is not None:
         yield from body["records"]
@@ -126,4 +127,4 @@ def soql_time(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 
-__all__ = ["by_ids", "by_value", "pages", "record", "soql_time"]
+__all__ = ["by_ids", "by_value", "every", "pages", "record", "soql_time"]

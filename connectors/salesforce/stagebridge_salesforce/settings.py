@@ -22,6 +22,15 @@ class AccountRule(BaseModel):
     on_missing: str = Field(default="lead", pattern="^(lead|skip|001[A-Za-z0-9]{12}([A-Za-z0-9]{3})?)$")
 
 
+class CampaignRule(BaseModel):
+    """An event makes its person a member of this campaign, with this status, instead of becoming a Task."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str = Field(pattern="^701[A-Za-z0-9]{12}([A-Za-z0-9]{3})?$")
+    status: str = Field(default="Responded", min_length=1, max_length=40)
+
+
 class SalesforceSettings(ConnectorSettings):
     """One way to log in: `domain`, `client_id` and `client_secret` (client credentials; works on My Domain only);
     `client_id`, `username` and `private_key` (JWT bearer); or `session_id` and `instance_url` (given).
@@ -41,7 +50,13 @@ class SalesforceSettings(ConnectorSettings):
     instance_url: str | None = None
     api_version: str = Field(default="66.0", pattern=r"^\d{2}\.0$")
     account: AccountRule = AccountRule()
+    campaigns: dict[str, CampaignRule] = Field(
+        default={}, description="{event name: campaign and status}: such an event is a membership and no Task."
+    )
     bulk_above: int = Field(default=2000, ge=0, description="Creates of more records than this go by Bulk API 2.0.")
+    currency: str | None = Field(
+        default=None, pattern="^[A-Z]{3}$", description="Of Opportunities, where the organisation has one currency."
+    )
     overlap: float = Field(default=600.0, ge=0, description="Seconds that a read goes back for late commits.")
 
     @model_validator(mode="after")

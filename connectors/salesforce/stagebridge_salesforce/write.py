@@ -46,12 +46,12 @@ def _updates(sf: Salesforce, batch: Sequence[Entry], rows: Sequence[int]) -> dic
     if not rows:
         return {}
     records = {i: {**_typed(batch[i].object, batch[i].payload), "Id": batch[i].remote_id} for i in rows}
-    out = _send(sf, "PATCH", "composite/sobjects", records)
+    out = send(sf, "PATCH", "composite/sobjects", records)
     again = {i: o for i, o in out.items() if isinstance(o, Rejected) and _owner_only(o, records[i])}
     for i in again:
         del records[i]["OwnerId"]
     retried = {i: records[i] for i in again if set(records[i]) - {"attributes", "Id"}}
-    second = _send(sf, "PATCH", "composite/sobjects", retried) if retried else {}
+    second = send(sf, "PATCH", "composite/sobjects", retried) if retried else {}
     for i, refused in again.items():
         outcome = second.get(i, Done(str(batch[i].remote_id)))
         if isinstance(outcome, Done):
@@ -91,13 +91,13 @@ def _creates(
         if in_bulk:
             answered = bulk.upsert(sf, object, key, records)
         else:
-            answered = _send(sf, "PATCH", f"composite/sobjects/{object}/{key}", records)
+            answered = send(sf, "PATCH", f"composite/sobjects/{object}/{key}", records)
         again = {i for i, o in answered.items() if isinstance(o, Rejected) and _owner_only(o, records[i])}
         for i in again:
             del records[i]["OwnerId"]
         for start in range(0, len(again), BATCH):
             some = {i: records[i] for i in sorted(again)[start : start + BATCH]}
-            answered |= _send(sf, "PATCH", f"composite/sobjects/{object}/{key}", some)
+            answered |= send(sf, "PATCH", f"composite/sobjects/{object}/{key}", some)
         for i, outcome in answered.items():
             out[i] = replace(outcome, object=object) if isinstance(outcome, Done) else outcome
     return out
@@ -113,7 +113,7 @@ def _typed(object: str, payload: Mapping[str, Any]) -> dict[str, Any]:
     return {"attributes": {"type": object}, **{k: v for k, v in payload.items() if k != "attributes"}}
 
 
-def _send(sf: Salesforce, method: str, path: str, records: Mapping[int, dict[str, Any]]) -> dict[int, Outcome]:
+def send(sf: Salesforce, method: str, path: str, records: Mapping[int, dict[str, Any]]) -> dict[int, Outcome]:
     """One Collections call; HTTP 200 even if every row failed."""
     order = list(records)
     body = {"allOrNone": False, "records": [records[i] for i in order]}
@@ -125,7 +125,7 @@ def _send(sf: Salesforce, method: str, path: str, records: Mapping[int, dict[str
         why = first_error(answer)
         if len(order) > 1 and answer.status == 400:  # malformed as a whole: find the record that is
             middle = len(order) // 2
-            return _send(sf, method, path, {i: records[i] for i in order[:middle]}) | _send(
+            return send(sf, method, path, {i: records[i] for i in order[:middle]}) | send(
                 sf, method, path, {i: records[i] for i in order[middle:]}
             )
         return dict.fromkeys(order, row_outcome([why] if why else []))
@@ -141,4 +141,4 @@ def _row(row: dict[str, Any]) -> Outcome:
     return row_outcome(row.get("errors") or [])
 
 
-__all__ = ["write"]
+__all__ = ["BATCH", "load", "send", "write"]

@@ -62,7 +62,7 @@ def send(
         report = work.arrival.give(events, to or ())
         flushed = deliver(work, failures)
         if json_:
-            emit({**_queued(report), "sent": {n: f.to_json() for n, f in flushed.items()}, "wrong_rows": len(wrong)})
+            emit({**queued(report), "sent": {n: f.to_json() for n, f in flushed.items()}, "wrong_rows": len(wrong)})
         else:
             show_queued(report)
             show_flush(flushed)
@@ -152,6 +152,13 @@ def opened(to: Collection[str] = ()) -> tuple[Events, dict[str, StagebridgeError
     return found.events, found.failures
 
 
+def collect(work: Events, failures: dict[str, StagebridgeError]) -> dict[str, Queued]:
+    """Take in what platforms have recorded; connections that stopped are added to the failures."""
+    collected = work.collect()
+    failures |= work.failures
+    return collected
+
+
 def deliver(work: Events, failures: dict[str, StagebridgeError]) -> dict[str, Flush]:
     """Send what is due; connections that stopped are added to the failures."""
     deliverer = work.deliverer()
@@ -163,6 +170,13 @@ def deliver(work: Events, failures: dict[str, StagebridgeError]) -> dict[str, Fl
 def show_queued(report: Queued) -> None:
     dead = "".join(f", {n} refused as {code}" for code, n in report.dead.items())
     out.print(f"{report.queued} queued, {report.known} known already{dead}")
+
+
+def show_collected(collected: dict[str, Queued]) -> None:
+    for name, report in collected.items():
+        if report.queued or report.dead:
+            out.print(f"conversions from {name}: ", end="")
+            show_queued(report)
 
 
 def show_flush(flushed: dict[str, Flush]) -> None:
@@ -180,5 +194,5 @@ def end(failures: dict[str, StagebridgeError], code: int = 0) -> None:
     raise typer.Exit(code or max((e.exit_code for e in failures.values()), default=0))
 
 
-def _queued(report: Queued) -> dict[str, Any]:
+def queued(report: Queued) -> dict[str, Any]:
     return {"queued": report.queued, "known": report.known, "refused": report.dead, "clashes": report.clashes}

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from stagebridge.cli.console import STATE, emit, err, open_all, out, table
-from stagebridge.cli.events import deliver, show_flush
+from stagebridge.cli.events import collect, deliver, queued, show_collected, show_flush
 from stagebridge.config import GUARDS
 from stagebridge.delivery import inspect as deliveries
 from stagebridge.document import nearest
@@ -75,12 +75,15 @@ def sync(
     opened = open_all(progress=not json_)
     report = opened.engine.sync(full=full, only=contact or (), limit=limit, allow=_allowed(allow or []), expect=expect)
     report.failures |= opened.failures
+    collected = collect(opened.events, report.failures)
     flushed = deliver(opened.events, report.failures) if opened.events.targets else {}
     if json_:
         failed = {n: str(e) for n, e in report.failures.items()}
-        emit(report.to_json() | {"events": {n: f.to_json() for n, f in flushed.items()}, "failures": failed})
+        told = {"events": {n: f.to_json() for n, f in flushed.items()}, "failures": failed}
+        emit(report.to_json() | told | {"collected": {n: queued(q) for n, q in collected.items()}})
     else:
         show_report(report)
+        show_collected(collected)
         if flushed:
             show_flush(flushed)
     _end(report, 4 if report.dead or any(p.parked for p in report.pushed.values()) else 0)
@@ -108,6 +111,7 @@ def scheduler(
         try:
             opened = open_all()
             show_report(opened.engine.sync())
+            show_collected(collect(opened.events, opened.failures))
             if opened.events.targets:
                 show_flush(deliver(opened.events, opened.failures))
         except StagebridgeError as error:

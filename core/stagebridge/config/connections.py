@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from importlib.metadata import EntryPoint, requires
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
@@ -17,7 +17,7 @@ from stagebridge.countries import NAMES
 from stagebridge.document import Table, nearest
 from stagebridge.normalize import Invalid, timezone
 
-OWN = ("type", "mode", "mapping", "custom", "default_region", "timezone", "ads_consent")
+OWN = ("type", "mode", "mapping", "custom", "default_region", "timezone", "ads_consent", "conversions")
 """What every connection says to us; the rest is for its connector."""
 
 
@@ -50,15 +50,19 @@ class Connections:
         custom = self.problems.table(table, "custom", f"{here}.custom")
         region = self._region(table, f"{here}.default_region")
         ads = self.problems.choice(table, "ads_consent", f"{here}.ads_consent", get_args(AdsConsent), "granted_only")
+        conversions = self.problems.truth(table, "conversions", f"{here}.conversions", False)
         zone = zone_of(self.problems, table, f"{here}.timezone") or self.zone
         connector = self._connector(table, f"{here}.type")
         if connector is None:
             return None
+        events = getattr(connector, "capabilities", Capabilities()).events
+        if conversions and (events is None or events.reads is None):
+            self.problems.add(table, "conversions", f"{here}.conversions", f"{table['type']} records no conversions")
         settings = self._settings(table, connector, here)
         if settings is None or len(self.problems) > before:
             return None
         return ConnectionConfig(
-            name, table["type"], mode, mapping, custom, region, zone, ads, settings, connector, folder,
+            name, table["type"], mode, mapping, custom, region, zone, ads, conversions, settings, connector, folder,
         )  # fmt: skip
 
     def _connector(self, table: Table, where: str) -> type[Connector] | None:
@@ -113,6 +117,8 @@ class Connections:
 
     def _value(self, table: Table, key: str, annotation: Any, where: str) -> Any:
         value, kinds = table[key], {annotation, *get_args(annotation)}
+        if isinstance(value, Table) and get_origin(annotation) is dict:
+            return {k: self._value(value, k, get_args(annotation)[1], f"{where}.{k}") for k in value}
         model = next((k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel)), None)
         if isinstance(value, Table) and model is not None:
             self.problems.keys(value, tuple(model.model_fields), where)

@@ -57,6 +57,7 @@ def _connection(name: str, model: type[BaseModel]) -> dict[str, Any]:
         "default_region": {"type": "string", "pattern": "^[A-Za-z]{2}$", "description": "Of national phone numbers."},
         "timezone": {"type": "string"},
         "ads_consent": {"enum": list(get_args(AdsConsent)), "default": "granted_only"},
+        "conversions": {"type": "boolean", "default": False, "description": "Take the conversions that it records."},
     }
     # Numbers may be written with a unit (80%, 5m) and anything by reference, so every plain setting may be a text.
     settings = {key: _or_text(form) for key, form in _model(model).get("properties", {}).items()}

@@ -146,7 +146,8 @@ class EventsConfig:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionConfig:
-    """One account: its platform (`type`), how it is mapped, whom of ads it is told, and the connector's own settings."""
+    """One account: its platform (`type`), how it is mapped, whom of ads it is told, whether the `conversions` that it
+    records are taken from it, and the connector's own settings."""
 
     name: str
     type: str
@@ -156,6 +157,7 @@ class ConnectionConfig:
     default_region: str | None = None
     timezone: str | None = None
     ads_consent: AdsConsent = "granted_only"
+    conversions: bool = False
     settings: ConnectorSettings | None = None
     connector: Callable[..., Connector] | None = None
     folder: Path = Path()
@@ -163,7 +165,9 @@ class ConnectionConfig:
     def connect(self, clock: Clock | None = None) -> Connector:
         """The connector, not yet asked for anything."""
         assert self.connector is not None
-        return self.connector(self.settings, clock=clock)
+        made = self.connector(self.settings, clock=clock)
+        made.connection = self.name
+        return made
 
     @property
     def mapping_source(self) -> str | Path:

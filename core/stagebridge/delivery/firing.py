@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import uuid5
@@ -14,7 +14,7 @@ from stagebridge.config import SendRule
 from stagebridge.contact import Contact, is_blank
 from stagebridge.delivery.queue import Given, Targets, enqueue
 from stagebridge.errors import ConfigError
-from stagebridge.event import NAMESPACE, ConversionEvent
+from stagebridge.event import NAMESPACE, ConversionEvent, snapshot
 from stagebridge.ledger import schema as t
 from stagebridge.ledger.book import Book
 from stagebridge.ledger.rows import ContactRow, HistoryRow
@@ -79,9 +79,7 @@ def event_of(rule: SendRule, row: HistoryRow, contact: ContactRow) -> Conversion
     priced = money is not None and re.fullmatch("[A-Z]{3}", str(currency).upper()) is not None
     given: dict[str, Any] = {
         "id": str(uuid5(NAMESPACE, f"{row.event_id}\x1f{rule.send}")), "name": rule.send, "at": from_ms(row.at),
-        "key": contact.key, "contact": Contact.from_paths(values), "channel": rule.channel, "stage": row.stage,
-        "click_ids": under("click_ids.", values), "lead_ids": under("lead_ids.", values),
-        "consent_ads": values.get("consent.ads"),
+        "key": contact.key, "channel": rule.channel, "stage": row.stage, **snapshot(values),
     }  # fmt: skip
     if priced:
         given |= {"value": money, "currency": str(currency).upper()}
@@ -95,10 +93,6 @@ def amount(given: Any) -> Decimal | None:
     except InvalidOperation:
         return None
     return found if found.is_finite() and found >= 0 else None
-
-
-def under(prefix: str, values: Mapping[str, Any]) -> dict[str, str]:
-    return {p.removeprefix(prefix): str(v) for p, v in values.items() if p.startswith(prefix)}
 
 
 def check(rules: Sequence[SendRule], targets: Targets) -> None:

@@ -40,6 +40,13 @@ class Queued:
     dead: dict[str, int] = field(default_factory=dict)
     clashes: list[str] = field(default_factory=list)
 
+    def add(self, other: Queued) -> None:
+        self.queued += other.queued
+        self.known += other.known
+        self.clashes += other.clashes
+        for code, count in other.dead.items():
+            self.dead[code] = self.dead.get(code, 0) + count
+
 
 def enqueue(tx: Connection, now: int, given: Sequence[Given], targets: Targets) -> Queued:
     """Queue events that are not there yet. The same id with the same content is the same event; with other content it is

@@ -138,6 +138,12 @@ class Mapping:
         """Whether there is any event that it takes; a mapping may leave all names to an overlay."""
         return any(s.names.some for s in self._events)
 
+    @property
+    def event_names(self) -> tuple[str, ...]:
+        """What the events that it names are called there."""
+        named = [theirs for s in self._events for theirs, _ in s.names.rows.values()]
+        return tuple(dict.fromkeys(n for n in named if n != "drop"))
+
     def write_event(self, event: ConversionEvent) -> Payload:
         """An event as the platform takes it; `variant` groups a batch. Empty if the platform does not take it:
         `problems` says why, under `name` (it is dropped) or `require` (it lacks something)."""

@@ -25,6 +25,7 @@ import pytest
 for module in (
     "account",
     "bench",
+    "converting",
     "failing",
     "hooks",
     "keeping",

@@ -15,7 +15,7 @@ from stagebridge.document import parse
 from stagebridge.errors import NotSupported
 from stagebridge.mapping.laws import check_source
 from stagebridge.testing.bench import Bench
-from stagebridge.testing.keeping import Checks, own_code
+from stagebridge.testing.keeping import Checks, conversion, own_code
 
 
 class Account(Checks):
@@ -40,6 +40,9 @@ class Account(Checks):
             "deployable": (has.provision == "files", lambda: connector.deployable([])),
             "archive": (has.archive, lambda: connector.archive(object, "1")),
             "erase": (has.erase, lambda: connector.erase(object, "1", None)),
+            "draft": (has.events is not None, lambda: connector.draft(conversion(at=bench.clock.now()))),
+            "send": (has.events is not None, lambda: connector.send([])),
+            "read_events": (bool(has.events and has.events.reads), lambda: list(connector.read_events())),
             "receive": (has.webhooks is not None, lambda: connector.receive(HookRequest("POST", "/", {}, b"{}"))),
         }
         for verb, (there, call) in verbs.items():

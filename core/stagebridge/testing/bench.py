@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 
 from stagebridge.clock import Clock
 from stagebridge.config import ConnectionConfig
-from stagebridge.connector import Connector, Entry
+from stagebridge.connector import Connector, ConnectorSettings, Entry
 from stagebridge.lifecycle import load_lifecycle
 from stagebridge.mapping import Mapping as FieldMapping
 from stagebridge.mapping import View
@@ -28,12 +28,19 @@ class Bench(ABC):
 
     `many` is more people than one page holds; `poison` a payload that the platform refuses of any record (None where it
     takes everything). `bare` asks for an account that lacks the custom fields that the mapping needs.
+
+    For platforms that take events: `event` is what a complete one of theirs says otherwise than `keeping.conversion`,
+    `poison_event` a part of a payload that the platform refuses of any event. `overlay` is YAML beside `extends:`, for what
+    no account takes until its mapping says so.
     """
 
     connector: ClassVar[type[Connector]]
     object: ClassVar[str] = "contacts"
     many: ClassVar[int] = 250
     poison: ClassVar[Mapping[str, Any] | None] = None
+    overlay: ClassVar[str] = ""
+    event: ClassVar[Mapping[str, Any]] = {}
+    poison_event: ClassVar[Mapping[str, Any] | None] = None
 
     def __init__(self, clock: Clock, folder: Path, *, bare: bool = False, seed: int = 1) -> None:
         self.clock = clock
@@ -66,6 +73,20 @@ class Bench(ABC):
     def held(self) -> Mapping[str, Mapping[str, Any]]:
         """{id: record} of what the platform holds now, deleted ones left out, in the form that the mapping reads."""
 
+    def counted(self) -> list[str]:
+        """The ids of the events that the platform has counted, each as often as it counted it: for platforms that take
+        events. A check's ids are UUIDs."""
+        raise NotImplementedError(f"{type(self).__name__} says nothing about events")
+
+    def convert(self, id: str, value: str) -> str:
+        """Record a conversion of this person, as people there would (win a deal); the record's id. For platforms that record
+        them."""
+        raise NotImplementedError(f"{type(self).__name__} records no conversions")
+
+    def edit_conversion(self, id: str, value: str) -> None:
+        """Change the value of a conversion that was recorded, as people there would."""
+        raise NotImplementedError(f"{type(self).__name__} records no conversions")
+
     # --- what the suite does with it ---------------------------------------------------------------------------
 
     def side(self, *, provisioned: bool = True, **settings: Any) -> Side:
@@ -73,7 +94,7 @@ class Bench(ABC):
         model = self.connector.Settings(**{**self.settings(), **settings})
         config = ConnectionConfig(
             f"{self.connector.platform}{self.seed}", self.connector.platform, default_region="GB", timezone="UTC",
-            settings=model, connector=self.connector, folder=self.folder,
+            settings=model, connector=self.connector, folder=self.folder, mapping=self._overlaid(model),
         )  # fmt: skip
         lifecycle = load_lifecycle("default")
         side = open_side(config, lifecycle, self.clock)
@@ -84,6 +105,15 @@ class Bench(ABC):
             self.opened.append(side.connector)
         self.mapping: FieldMapping = side.mapping
         return side
+
+    def _overlaid(self, settings: ConnectorSettings) -> str | None:
+        """The file of the overlay over the mapping that a connection with these settings has by itself."""
+        if not self.overlay:
+            return None
+        with self.connector(settings, clock=self.clock) as asked:
+            source = asked.default_mapping
+        (self.folder / "overlay.yaml").write_text(f"extends: {source}\n{self.overlay}", "utf-8")
+        return "overlay.yaml"
 
     def open(self, **settings: Any) -> Connector:
         """A connector that is logged in and has its mapping."""

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import logging
 from collections.abc import Callable
-from typing import Any, cast, get_args
+from typing import Any, cast
 
 import pytest
 from pydantic import SecretStr
 
-from stagebridge.connector import Connector, Done, Draft, Entry, Outcome, Rejected, Retry, Unknown
-from stagebridge.contact import Contact, is_blank
+from stagebridge.connector import Connector, Done, Entry, Outcome, Rejected, Retry, Unknown
+from stagebridge.contact import is_blank
 from stagebridge.errors import AuthError, StagebridgeError, TryLater
-from stagebridge.event import Channel, ConversionEvent
 from stagebridge.sandbox import Sandbox
 from stagebridge.testing.bench import Bench, SandboxBench
 from stagebridge.testing.keeping import ADA, Checks, everything, faults_of, has_stand_in, living, people, person
@@ -257,25 +255,10 @@ class Discretion(Checks):
         if has.read is not None:
             steps.append(lambda: list(connector.read(bench.object)))
             steps.append(lambda: connector.find(bench.object, "email", [ADA["email"]]))
-        if has.events is not None:
-            drafts = [d for d in map(connector.draft, events_of(connector)) if isinstance(d, Draft)]
-            assert drafts, "an event of some channel is taken"
-            steps += [functools.partial(connector.send, [draft]) for draft in drafts]
         if has.write is not None:
             refused = Entry(bench.object, {**bench.payload(ADA), **(bench.poison or {})}, key="key-1")
             steps.append(lambda: connector.write([bench.create(ADA, "key-ada"), refused]))
         return steps
-
-
-def events_of(connector: Connector) -> list[ConversionEvent]:
-    """An event of each channel, about the same person, with whatever a platform may ask for."""
-    return [
-        ConversionEvent(
-            id=f"{channel}-1", name="Lead", at=connector.clock.now(), contact=Contact.from_paths(ADA), channel=channel,
-            source_url="https://shop.example.com/", lead_ids={connector.platform: "7012345678901234567"},
-        )
-        for channel in get_args(Channel)
-    ]  # fmt: skip
 
 
 def secrets_of(connector: Connector) -> list[str]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar
+from uuid import UUID
 
 import pytest
 
 from stagebridge.clock import ElasticClock
 from stagebridge.connector import Connector, Cursor, Page, Record
+from stagebridge.contact import Contact
+from stagebridge.event import ConversionEvent, Item
 from stagebridge.sandbox import platforms
 from stagebridge.testing.bench import Bench
 
@@ -25,6 +29,18 @@ def person(i: int) -> dict[str, Any]:
 
 def people(count: int) -> list[dict[str, Any]]:
     return [person(i) for i in range(count)]
+
+
+def conversion(number: int = 0, who: Mapping[str, Any] = ADA, /, **values: Any) -> ConversionEvent:
+    """A complete Purchase, as soon as `at` is given; its id is a UUID."""
+    given: dict[str, Any] = {
+        "id": str(UUID(int=0x5B << 96 | number, version=4)), "name": "Purchase", "contact": Contact.from_paths(who),
+        "value": Decimal("30.50"), "currency": "EUR", "order_id": f"order-{number}", "channel": "web",
+        "items": (Item(id="sku-1", name="Sponge", quantity=2, price=Decimal("15.25")),),
+        "source_url": "https://shop.example.com/thanks", "ip": "192.0.2.7", "user_agent": "Mozilla/5.0",
+        "consent_ads": "granted",
+    }  # fmt: skip
+    return ConversionEvent.model_validate({**given, **values})
 
 
 def records(pages: Sequence[Page]) -> list[Record]:
@@ -78,5 +94,5 @@ class Checks:
 
 
 __all__ = [
-    "ADA", "Checks", "everything", "faults_of", "has_stand_in", "living", "own_code", "people", "person", "records",
+    "ADA", "Checks", "conversion", "everything", "faults_of", "has_stand_in", "living", "own_code", "people", "person", "records",
 ]  # fmt: skip

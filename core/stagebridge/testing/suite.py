@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from stagebridge.connector import Connector
 from stagebridge.testing.account import Account, Provisioning
 from stagebridge.testing.bench import Bench, SandboxBench
+from stagebridge.testing.converting import Counting, Recording, Sending, Telling
 from stagebridge.testing.failing import Discretion, Expiring, Hiding, Network, Rewriting, WritingThrough
 from stagebridge.testing.hooks import Hooks
 from stagebridge.testing.keeping import Checks, has_stand_in
@@ -19,7 +20,7 @@ from stagebridge.testing.writing import Answering, Loading, UnderKey, Writing
 
 GROUPS: tuple[type[Checks], ...] = (
     Account, Provisioning, Reading, Finding, Incremental, Deleted, Writing, UnderKey, Answering, Loading, Staging, Archiving, Erasing,
-    Hooks, Network, Expiring, Hiding, WritingThrough, Rewriting, Discretion, Together, Losing,
+    Sending, Counting, Recording, Hooks, Network, Expiring, Hiding, WritingThrough, Rewriting, Discretion, Telling, Together, Losing,
 )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from stagebridge.clock import Clock, SystemClock
 from stagebridge.errors import ConfigError
 from stagebridge.sandbox import Answer, Call, Daily, Kit, normalised
 from stagebridge_hubspot.sandbox.consent import Consent
+from stagebridge_hubspot.sandbox.deals import Deals
 from stagebridge_hubspot.sandbox.events import Events
 from stagebridge_hubspot.sandbox.hooks import Hooks
 from stagebridge_hubspot.sandbox.properties import DEFAULTS, STAGES
@@ -53,6 +54,7 @@ class Account:
         self.revoked: set[str] = set()
         self.consent = Consent(resubscribe=switches["resubscribe"])
         self.events = Events()
+        self.deals = Deals(int(switches["portal_id"]) * 1000 + 1)
         self.associations: dict[tuple[str, str, str], dict[int, str]] = {}
         """Categories by type id, by (contact, type of the other record, its id)."""
 

@@ -15,8 +15,11 @@ SCOPES = {
     "pipelines": ("crm.schemas.contacts.read", "crm.schemas.contacts.write"),
     "owners": ("crm.objects.owners.read", "crm.objects.owners.read"),
     "consent": ("communication_preferences.read", "communication_preferences.read_write"),
+    "deals": ("crm.objects.deals.read", "crm.objects.deals.write"),
+    "events": ("analytics.behavioral_events.send", "analytics.behavioral_events.send"),
 }
-"""By family of endpoints: the scope for reading and for writing. Everything else needs `oauth` only."""
+"""By family of endpoints: the scope for reading and for writing. Everything else needs `oauth` only. That of events is from
+other people's code, not from a specification."""
 
 POLICIES = {"TEN_SECONDLY_ROLLING": "ten_secondly_rolling", "SECONDLY": "secondly", "DAILY": "daily"}
 EVENTS_PER_SECOND = 1250

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
 LARGEST = 500
 MOST_PROPERTIES = 50
-LONGEST_VALUE, LONGEST_NAME = 256, 50
+LONGEST_VALUE, LONGEST_URL, LONGEST_NAME = 256, 1024, 50
+URLS = ("hs_url", "hs_referrer")
 REMEMBERED_MS = 365 * 86_400_000
-NAME = re.compile(r"pe\d+_[a-z][a-z0-9_-]*\Z")
+NAME = re.compile(r"pe(\d+)_([a-z][a-z0-9_-]*)\Z")
 
 
 class Events:
@@ -62,7 +63,7 @@ def occurrences(account: Account, call: Call) -> Answer:
 
 def _take(account: Account, inputs: list[Any]) -> Answer:
     for event in inputs:
-        if wrong := _problem(event):
+        if wrong := _problem(account, event):
             return account.error(400, "VALIDATION_ERROR", wrong)
     events, now = account.events, account.now
     for event in inputs:
@@ -82,16 +83,28 @@ def _take(account: Account, inputs: list[Any]) -> Answer:
     return Answer(204)
 
 
-def _problem(event: Any) -> str:
-    if not isinstance(event, dict) or not NAME.match(str(event.get("eventName"))):
+def types(account: Account, call: Call) -> Answer:
+    """Names of event types: the account's own, if `events` says which those are, and of whatever has occurred."""
+    portal = account.kit.switches["portal_id"]
+    defined = [f"pe{portal}_{name}" for name in account.kit.switches["events"] or ()]
+    occurred = [e["eventType"] for e in account.events.held.values()]
+    return Answer(200, {"eventTypes": sorted({"e_visited_page", *defined, *occurred})})
+
+
+def _problem(account: Account, event: Any) -> str:
+    switches = account.kit.switches
+    found = NAME.match(str(event.get("eventName"))) if isinstance(event, dict) else None
+    if found is None:
         return "eventName must be pe{HubID}_{name}, in lower case"
+    if found[1] != str(switches["portal_id"]) or found[2] not in (switches["events"] or [found[2]]):
+        return f"there is no event {found[0]} in this account"
     if not any(event.get(k) for k in ("email", "objectId", "utk", "customMatchingId")):
         return "one of email, objectId or utk is required"
     properties = event.get("properties") or {}
     if len(properties) > MOST_PROPERTIES or any(len(n) > LONGEST_NAME for n in properties):
         return f"at most {MOST_PROPERTIES} properties, with names of at most {LONGEST_NAME} characters"
-    if any(len(str(v)) > LONGEST_VALUE for n, v in properties.items() if n not in ("hs_url", "hs_referrer")):
-        return f"a property's value has at most {LONGEST_VALUE} characters"
+    if any(len(str(v)) > (LONGEST_URL if n in URLS else LONGEST_VALUE) for n, v in properties.items()):
+        return f"a property's value has at most {LONGEST_VALUE} characters, an address {LONGEST_URL}"
     try:
         to_ms(str(event.get("occurredAt") or 0))
     except ValueError:

@@ -22,12 +22,13 @@ class HubSpotSandbox(Platform):
          "properties": [{"name", "label", "type", "unique", "options": {value: label}}],
          "owners": {id: e-mail}, "subscriptions": {id: name}, "unsubscribed": [e-mail],
          "statuses": {e-mail: status, or {subscription id: status}},
-         "edit": {contact id: {property: value}}, "merge": [id, id], "archive": [id]}
+         "edit": {contact id: {property: value}}, "merge": [id, id], "archive": [id],
+         "deals": [{property: value, "contacts": [id]}], "edit_deals": {deal id: {property: value}}}
 
     Contacts may have read-only properties (`hs_additional_emails`, `hs_email_optout`), get no default stage, and are
-    changed as by a person. It answers {"ids": [the contacts', in order]}.
+    changed as by a person. It answers {"ids": [the contacts', in order], "deals": [the deals', in order]}.
 
-    Not here: other objects than contacts, lists, marketing events, the webhooks journal. /oauth/v1 is gone already.
+    Not here: other objects than contacts and deals (which are read only), lists, marketing events, the webhooks journal. /oauth/v1 is gone already.
     """
 
     name: ClassVar[str] = "hubspot"
@@ -55,6 +56,8 @@ class HubSpotSandbox(Platform):
                                        "those that are computed"),
         "required_properties": Switch([], "properties that an administrator requires for creating; /2026-09/ alone insists"),
         "resubscribe": Switch(True, "whether a subscription can be granted again after an opt-out (v4 and later)"),
+        "events": Switch(None, "custom events that are defined, by their names without pe{HubID}_; null: any. That others are "
+                               "refused is certain, with which status is not"),
         "subscriptions": Switch([], "webhooks: contact.creation, .deletion, .merge, .privacyDeletion, .propertyChange:email …"),
         "generic_hooks": Switch(False, "webhooks come as object.… with an objectTypeId"),
         "hook_signature": Switch("v3", "v1 for private apps"),
@@ -85,6 +88,8 @@ class HubSpotSandbox(Platform):
             "merge",
             "archive",
             "restore",
+            "deals",
+            "edit_deals",
         )
         if strange := sorted(data.keys() - set(known)):
             raise ValueError(f"a seed has no '{strange[0]}', but {', '.join(known)}")
@@ -119,7 +124,9 @@ class HubSpotSandbox(Platform):
             if binned is None:
                 raise ValueError(f"there is no contact {id_} in the recycle bin")
             store.restore(binned, now)
-        return {"ids": ids}
+        for id_, props in (data.get("edit_deals") or {}).items():
+            account.deals.edit(id_, props, now)
+        return {"ids": ids, "deals": [account.deals.put(row, now) for row in data.get("deals") or []]}
 
     def _person(self, row: dict[str, Any], now: int) -> Contact:
         updated = to_ms(str(row["updated_at"])) if row.get("updated_at") is not None else now

@@ -8,18 +8,33 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from stagebridge.sandbox import Answer, Call
-from stagebridge_hubspot.sandbox import around, associations, batches, consent, contacts, events, oauth, schema, search
+from stagebridge_hubspot.sandbox import (
+    around,
+    associations,
+    batches,
+    consent,
+    contacts,
+    deals,
+    events,
+    oauth,
+    schema,
+    search,
+)
 
 Handler = Callable[..., Answer]
 """Called with the account, the call, and the variable parts of the path."""
 
 DATED = r"(?:2026-03|2026-09)"
 CONTACTS = r"(?:contacts?|0-1)"
+DEALS = r"(?:deals?|0-3)"
 
 FAMILIES: dict[str, tuple[str, ...]] = {
     "associations/batch": (rf"/crm/(?:v4/associations|associations/{DATED})/{CONTACTS}/([^/]+)/batch",),
     "associations": (rf"/crm/(?:v4/objects|objects/{DATED})/{CONTACTS}/([^/]+)/associations",),
     "contacts": (rf"/crm/(?:v3/objects|objects/{DATED})/{CONTACTS}",),
+    "deals": (rf"/crm/(?:v3/objects|objects/{DATED})/{DEALS}",),
+    "deals/pipelines": (rf"/crm/(?:v3/pipelines|pipelines/{DATED})/{DEALS}",),
+    "deals/associations": (rf"/crm/(?:v4/associations|associations/{DATED})/{DEALS}/([^/]+)/batch",),
     "properties": (rf"/crm/(?:v3/properties|properties/{DATED})/{CONTACTS}",),
     "pipelines": (rf"/crm/(?:v3/pipelines|pipelines/{DATED})/{CONTACTS}",),
     "owners": (rf"/crm/(?:v3/owners|owners/{DATED})",),
@@ -47,6 +62,10 @@ ROUTES: list[tuple[str, str, str, Handler]] = [
     ("GET", "contacts", "/{id}", contacts.get),
     ("PATCH", "contacts", "/{id}", contacts.change),
     ("DELETE", "contacts", "/{id}", contacts.delete),
+    ("POST", "deals", "/search", deals.search),
+    ("POST", "deals", "/batch/read", deals.read),
+    ("GET", "deals/pipelines", "", deals.pipelines),
+    ("POST", "deals/associations", "/read", deals.contacts),
     ("GET", "properties", "", schema.listing),
     ("POST", "properties", "", schema.create),
     ("GET", "properties", "/groups", schema.groups),
@@ -83,6 +102,7 @@ ROUTES: list[tuple[str, str, str, Handler]] = [
     ("POST", "events", "", events.send),
     ("POST", "events", "/batch", events.send_batch),
     ("GET", "occurrences", "", events.occurrences),
+    ("GET", "occurrences", "/event-types", events.types),
     ("GET", "associations", "/{to}", associations.listing),
     ("PUT", "associations", "/default/{to}/{other}", associations.put_default),
     ("PUT", "associations", "/{to}/{other}", associations.put),
@@ -94,7 +114,7 @@ ROUTES: list[tuple[str, str, str, Handler]] = [
 ]
 
 ENDPOINTS = {
-    "contacts/search": "search", "events": "events", "events/batch": "events", "associations/batch/read": "associations",
+    "contacts/search": "search", "deals/search": "search", "deals/associations/read": "associations", "events": "events", "events/batch": "events", "associations/batch/read": "associations",
     "associations/batch/create": "associations", "associations/batch/associate/default": "associations",
     "associations/batch/archive": "associations",
 }  # fmt: skip

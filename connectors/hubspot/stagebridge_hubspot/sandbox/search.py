@@ -5,12 +5,11 @@ The index shows every record as it was `index_lag` seconds ago; archived records
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from stagebridge.sandbox import Answer, Call
 from stagebridge_hubspot.sandbox.account import Account, Refusal
-from stagebridge_hubspot.sandbox.store import Contact
 from stagebridge_hubspot.sandbox.values import to_ms
 
 PAGE = 200
@@ -23,10 +22,29 @@ SEARCHED = ("email", "firstname", "lastname", "phone", "company")
 """What `query` looks into."""
 
 Values = Mapping[str, str]
+Properties = Mapping[str, dict[str, Any]]
 Test = Callable[[Values], bool]
 
 
 def search(account: Account, call: Call) -> Answer:
+    at = index_time(account)
+    rows = [(c, props) for c in account.store.contacts.values() if (props := account.store.shown(c, at)) is not None]
+    return searched(
+        account, call, account.store.properties, rows, lambda c, names, props: account.record(c, names, props=props)
+    )
+
+
+def index_time(account: Account) -> int:
+    """The instant whose values the index shows."""
+    faults = account.kit.standing("index_lag")
+    return account.now - account.store.lag_ms - int(1000 * sum(float(f.values.get("seconds", 0)) for f in faults))
+
+
+def searched(
+    account: Account, call: Call, properties: Properties, rows: Iterable[tuple[Any, Values]],
+    record: Callable[[Any, list[str], Values], dict[str, Any]],
+) -> Answer:  # fmt: skip
+    """A search over what the index shows of some records, with the properties that they may have."""
     if len(call.body) > LONGEST:
         return account.error(400, "VALIDATION_ERROR", f"The request body is longer than {LONGEST} characters")
     data = account.body(call)
@@ -34,20 +52,14 @@ def search(account: Account, call: Call) -> Answer:
     after = account.number(data.get("after"), 0, "after")
     if after + limit > CAP:
         return account.error(400, "VALIDATION_ERROR", f"A query has at most {CAP} results to page through")
-    test, sort = _tests(account, data), _sort(account, data.get("sorts") or [])
-    faults = account.kit.standing("index_lag")
-    at = account.now - account.store.lag_ms - int(1000 * sum(float(f.values.get("seconds", 0)) for f in faults))
-    hits: list[tuple[Contact, Values]] = []
-    for contact in account.store.contacts.values():
-        props = account.store.shown(contact, at)
-        if props is not None and test(props):
-            hits.append((contact, props))
+    test, sort = _tests(account, properties, data), _sort(account, properties, data.get("sorts") or [])
+    hits = [(held, props) for held, props in rows if test(props)]
     if sort is not None:
         key, down = sort
         hits.sort(key=lambda hit: key(hit[1]), reverse=down)
     page = hits[after : after + limit]
     names = data.get("properties") or []
-    body: dict[str, Any] = {"total": len(hits), "results": [account.record(c, names, props=p) for c, p in page]}
+    body: dict[str, Any] = {"total": len(hits), "results": [record(held, names, p) for held, p in page]}
     if after + limit < len(hits):
         body["paging"] = {"next": {"after": str(after + limit)}}
     call.records = len(page)
@@ -58,7 +70,7 @@ def _refuse(account: Account, message: str) -> Refusal:
     return Refusal(account.error(400, "VALIDATION_ERROR", message))
 
 
-def _tests(account: Account, data: dict[str, Any]) -> Test:
+def _tests(account: Account, properties: Properties, data: dict[str, Any]) -> Test:
     groups = data.get("filterGroups") or []
     per_group = [g.get("filters") or [] for g in groups]
     if (
@@ -72,7 +84,7 @@ def _tests(account: Account, data: dict[str, Any]) -> Test:
     query = str(data.get("query") or "")
     if len(query) > LONGEST:
         raise _refuse(account, f"The query is longer than {LONGEST} characters")
-    tests = [[_test(account, f) for f in g] for g in per_group]
+    tests = [[_test(account, properties, f) for f in g] for g in per_group]
     words = query.lower().split()
 
     def fits(values: Values) -> bool:
@@ -86,10 +98,10 @@ def _tests(account: Account, data: dict[str, Any]) -> Test:
     return fits
 
 
-def _test(account: Account, f: dict[str, Any]) -> Test:
+def _test(account: Account, properties: Properties, f: dict[str, Any]) -> Test:
     """One filter. IN and NOT_IN on text know lower-case values only, and enumerations tell case apart."""
     name, operator = str(f.get("propertyName")), str(f.get("operator"))
-    prop = account.store.properties.get(name) if name not in account.hidden() else None
+    prop = properties.get(name) if name not in account.hidden() else None
     if prop is None:
         raise _refuse(account, f"There was a problem with the request: property {name} does not exist")
     kind = prop["type"]
@@ -160,7 +172,7 @@ def _reader(kind: str) -> Callable[[str], Any]:
     return str.lower
 
 
-def _sort(account: Account, sorts: list[Any]) -> tuple[Callable[[Values], Any], bool] | None:
+def _sort(account: Account, properties: Properties, sorts: list[Any]) -> tuple[Callable[[Values], Any], bool] | None:
     """One rule: `{"propertyName", "direction"}`, or `"name"` and `"-name"`. Records without a value come last."""
     if not sorts:
         return None
@@ -170,7 +182,7 @@ def _sort(account: Account, sorts: list[Any]) -> tuple[Callable[[Values], Any], 
     name = rule if isinstance(rule, str) else str(rule.get("propertyName"))
     down = name.startswith("-") or (isinstance(rule, dict) and rule.get("direction") == "DESCENDING")
     name = name.removeprefix("-")
-    prop = account.store.properties.get(name)
+    prop = properties.get(name)
     if prop is None:
         raise _refuse(account, f"cannot sort by {name}: no such property")
     read = _reader(prop["type"])

@@ -22,9 +22,10 @@ TOKEN = "/services/oauth2/token"
 
 
 class SalesforceSandbox(Platform):
-    """Seed: `{"Account": [{…}], "Contact": [{…}], "Lead": [{…}], "User": [{…}], "fields": {object: [{"name", "label",
-    "type", "values", "external"}]}, "edit": {id: {field: value}}, "merge": [object, master, loser], "convert": [lead id],
-    "delete": [id]}`. A Contact may say `Account: {"Name": …}` instead of AccountId. Answers with ids per object, in order."""
+    """Seed: `{"Account": [{…}], "Contact": [{…}], "Lead": [{…}], "User": [{…}], "Opportunity": [{…}], "Campaign": [{…}], "fields": {object:
+    [{"name", "label", "type", "values", "external"}]}, "edit": {id: {field: value}}, "merge": [object, master, loser],
+    "convert": [lead id], "delete": [id]}`. A Contact may say `Account: {"Name": …}` instead of AccountId, an Opportunity
+    `roles: [contact id]`, the primary one first; `"roles": {opportunity: [contact id]}` adds some. Answers with ids per object, in order."""
 
     name: ClassVar[str] = "salesforce"
     switches: ClassVar[Mapping[str, Switch]] = {
@@ -41,6 +42,7 @@ class SalesforceSandbox(Platform):
         "assignment_rule": Switch("", "user id that an assignment rule gives leads to, unless told not to"),
         "extra_fields": Switch(0, "further custom fields in describe, for a realistic size"),
         "deployed": Switch(True, "whether stagebridge's own fields are deployed"),
+        "several_currencies": Switch(False, "whether amounts have a currency of their own, CurrencyIsoCode"),
         "skew": Switch(0.0, "the platform's clock minus ours, in seconds"),
     }
     faults: ClassVar[tuple[str, ...]] = (
@@ -56,6 +58,13 @@ class SalesforceSandbox(Platform):
         self.bulk = Bulk(self.writer)
         self.door = Door(self.kit, self.writer, self.integration_user)
         self.queries = Queries(self.kit, self.store, self.writer)
+        for order, (stage, likely, closed, won) in enumerate(schema.STAGES, 1):
+            self.store.insert("OpportunityStage", {
+                "ApiName": stage, "MasterLabel": stage, "DefaultProbability": likely, "IsActive": True, "IsClosed": closed,
+                "IsWon": won, "SortOrder": order,
+            }, 0, owner="")  # fmt: skip
+        if self.kit.switches["several_currencies"]:
+            self._deploy("Opportunity", {"name": "CurrencyIsoCode", "label": "Currency", "type": "picklist"})
         if self.kit.switches["deployed"]:
             self._deploy_own()
 
@@ -70,6 +79,7 @@ class SalesforceSandbox(Platform):
                 object, {"name": "Lifecycle_Stage__c", "label": "Lifecycle Stage", "type": "picklist", "values": stages}
             )
             self._deploy(object, {"name": "Lost_reason__c", "label": "Lost reason"})
+        self._deploy("Task", {"name": "stagebridge_event_id__c", "label": "stagebridge event id", "external": True})
 
     def _deploy(self, object: str, spec: dict[str, Any]) -> None:
         made = schema.custom(spec)
@@ -86,7 +96,7 @@ class SalesforceSandbox(Platform):
                 self._deploy(object, spec)
         ids: dict[str, list[str]] = {}
         accounts = {r.values["Name"]: r.values["Id"] for r in store.rows["Account"].values()}
-        for object in ("User", "Account", "Contact", "Lead"):
+        for object in ("User", "Account", "Contact", "Lead", "Opportunity", "Campaign", "CampaignMember"):
             for values in data.get(object) or []:
                 values = dict(values)
                 company = (values.pop("Account", None) or {}).get("Name")
@@ -98,11 +108,16 @@ class SalesforceSandbox(Platform):
                     values["AccountId"] = accounts[company]
                 if object == "User":
                     values.setdefault("IsActive", True)
-                created = values.pop("CreatedDate", None)
+                created, roles = values.pop("CreatedDate", None), values.pop("roles", ())
                 row = store.insert(object, values, now, owner=self.integration_user)
                 if created:
                     row.values["CreatedDate"] = created
                 ids.setdefault(object, []).append(row.values["Id"])
+                for i, contact in enumerate(roles):
+                    self._role(row.values["Id"], contact, primary=i == 0)
+        for id_, contacts in (data.get("roles") or {}).items():
+            for contact in contacts:
+                self._role(id_, contact)
         for id_, values in (data.get("edit") or {}).items():
             object, row = self._any(id_)
             store.update(object, row, dict(values), now)
@@ -117,6 +132,10 @@ class SalesforceSandbox(Platform):
             store.delete(object, row, now)
         return {"ids": ids}
 
+    def _role(self, deal: str, contact: str, *, primary: bool = False) -> None:
+        values = {"OpportunityId": deal, "ContactId": contact, "IsPrimary": primary}
+        self.store.insert("OpportunityContactRole", values, self.writer.now, owner="")
+
     def _any(self, id_: str) -> tuple[str, Row]:
         for object, rows in self.store.rows.items():
             if id_ in rows:
@@ -126,7 +145,7 @@ class SalesforceSandbox(Platform):
     def state(self) -> Any:
         out: dict[str, Any] = {
             o: [self._shown(o, r) for r in self.store.rows[o].values() if not r.values["IsDeleted"]]
-            for o in ("Account", "Contact", "Lead")
+            for o in ("Account", "Contact", "Lead", "Opportunity", "Task", "CampaignMember")
         }
         out["deleted"] = [
             r.values["Id"] for o in ("Contact", "Lead") for r in self.store.rows[o].values() if r.values["IsDeleted"]

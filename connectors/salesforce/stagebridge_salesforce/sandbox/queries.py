@@ -51,10 +51,10 @@ class Queries:
 
     def joined(self, object: str, row: Row) -> dict[str, Any]:
         out = dict(row.values)
-        for name, parent in (("AccountId", "Account"), ("OwnerId", "User")):
-            if out.get(name):
-                found = self.store.get(parent, out[name])
-                out[name.removesuffix("Id")] = found.values if found else None
+        for name, definition in self.store.fields[object].items():
+            if definition["relationshipName"] and out.get(name):
+                found = self.store.get(definition["referenceTo"][0], out[name])
+                out[definition["relationshipName"]] = found.values if found else None
         return out
 
     def record(self, object: str, names: list[str], row: dict[str, Any], version: str) -> dict[str, Any]:

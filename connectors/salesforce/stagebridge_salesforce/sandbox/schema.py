@@ -6,6 +6,14 @@ import re
 from typing import Any
 
 LEAD_STATUS = ["Open - Not Contacted", "Working - Contacted", "Closed - Converted", "Closed - Not Converted"]
+STAGES = [
+    ("Prospecting", 10, False, False), ("Negotiation/Review", 90, False, False), ("Closed Won", 100, True, True),
+    ("Closed Lost", 0, True, False),
+]  # fmt: skip
+"""(name, probability, closed, won) of Opportunities."""
+TASK_STATUS = ["Not Started", "In Progress", "Completed", "Waiting on someone else", "Deferred"]
+RESPONDED = ("Responded",)
+"""Statuses of campaign members that say that somebody responded."""
 SOURCES = ["Web", "Phone Inquiry", "Partner Referral", "Purchased List", "Other"]
 PREFIX = {
     "Account": "001",
@@ -14,7 +22,11 @@ PREFIX = {
     "User": "005",
     "Opportunity": "006",
     "Task": "00T",
+    "OpportunityContactRole": "00K",
+    "OpportunityHistory": "008",
+    "OpportunityStage": "01J",
     "Campaign": "701",
+    "CampaignMember": "00v",
 }
 EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@.]+\Z")
 
@@ -50,6 +62,11 @@ def _system() -> list[dict[str, Any]]:
         field("SystemModstamp", "System Modstamp", "datetime", read_only=True),
         field("OwnerId", "Owner ID", "reference", refers="User"),
     ]
+
+
+def _stamped() -> list[dict[str, Any]]:
+    """What rows have that nobody owns or merges."""
+    return [f for f in _system() if f["name"] not in ("MasterRecordId", "OwnerId")]
 
 
 def _person(prefix: str) -> list[dict[str, Any]]:
@@ -88,6 +105,48 @@ def objects() -> dict[str, dict[str, dict[str, Any]]]:
             field("ConvertedDate", "Converted Date", "date", read_only=True),
             field("ConvertedContactId", "Converted Contact ID", "reference", read_only=True, refers="Contact"),
             field("ConvertedAccountId", "Converted Account ID", "reference", read_only=True, refers="Account"),
+        ],
+        "Opportunity": [
+            *_system(), field("Name", "Name", length=120, required=True),
+            field("StageName", "Stage", "picklist", length=255, values=[s[0] for s in STAGES], required=True),
+            field("CloseDate", "Close Date", "date", required=True), field("Amount", "Amount", "currency"),
+            field("AccountId", "Account ID", "reference", refers="Account"),
+            field("Probability", "Probability (%)", "percent", read_only=True),
+            field("IsClosed", "Closed", "boolean", read_only=True), field("IsWon", "Won", "boolean", read_only=True),
+        ],
+        "OpportunityContactRole": [
+            *_stamped(), field("OpportunityId", "Opportunity ID", "reference", refers="Opportunity", required=True),
+            field("ContactId", "Contact ID", "reference", refers="Contact", required=True),
+            field("Role", "Role", "picklist", length=255), field("IsPrimary", "Primary", "boolean"),
+        ],
+        "OpportunityHistory": [
+            *_stamped(), field("OpportunityId", "Opportunity ID", "reference", refers="Opportunity", read_only=True),
+            field("StageName", "Stage Name", length=255, read_only=True), field("Amount", "Amount", "currency", read_only=True),
+            field("CloseDate", "Close Date", "date", read_only=True),
+        ],
+        "OpportunityStage": [
+            *_stamped(), field("ApiName", "API Name", length=255, read_only=True),
+            field("MasterLabel", "Master Label", length=255, read_only=True),
+            field("DefaultProbability", "Probability", "percent", read_only=True),
+            field("IsActive", "Active", "boolean", read_only=True), field("IsClosed", "Closed", "boolean", read_only=True),
+            field("IsWon", "Won", "boolean", read_only=True), field("SortOrder", "Order", "int", read_only=True),
+        ],
+        "Task": [
+            *[f for f in _system() if f["name"] != "MasterRecordId"], field("Subject", "Subject", "combobox", length=255),
+            field("WhoId", "Name ID", "reference"), field("WhatId", "Related To ID", "reference"),
+            field("Status", "Status", "picklist", length=255, values=TASK_STATUS),
+            field("Priority", "Priority", "picklist", length=255, values=["High", "Normal", "Low"]),
+            field("ActivityDate", "Due Date Only", "date"),
+            field("Description", "Description", "textarea", length=32000),
+        ],
+        "Campaign": [
+            *_system(), field("Name", "Name", length=80, required=True), field("IsActive", "Active", "boolean"),
+        ],
+        "CampaignMember": [
+            *_stamped(), field("CampaignId", "Campaign ID", "reference", refers="Campaign"),
+            field("ContactId", "Contact ID", "reference", refers="Contact"),
+            field("LeadId", "Lead ID", "reference", refers="Lead"), field("Status", "Status", "picklist", length=40),
+            field("HasResponded", "Responded", "boolean", read_only=True),
         ],
         "User": [
             field("Id", "User ID", "id", length=18, read_only=True), field("Name", "Full Name", read_only=True),

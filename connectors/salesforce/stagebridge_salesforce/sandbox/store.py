@@ -65,8 +65,8 @@ class Store:
         row.values.update(Id=self.new_id(object), IsDeleted=False, CreatedDate=stamp(now))
         if "OwnerId" in self.fields[object]:
             row.values["OwnerId"] = owner
-        if object == "Lead":
-            row.values["Status"] = schema.LEAD_STATUS[0]
+        if object in ("Lead", "Task"):
+            row.values["Status"] = (schema.LEAD_STATUS if object == "Lead" else schema.TASK_STATUS)[0]
         self.rows[object][row.values["Id"]] = row
         self.update(object, row, values, now)
         return row
@@ -77,9 +77,26 @@ class Store:
             row.values[name] = value
         if "LastName" in row.values:
             row.values["Name"] = " ".join(x for x in (row.values.get("FirstName"), row.values.get("LastName")) if x)
+        if object == "CampaignMember":
+            row.values["HasResponded"] = row.values["Status"] in schema.RESPONDED
+        if object == "Opportunity":
+            self._staged(row, values, now)
         row.values["SystemModstamp"] = stamp(now)
         if not by_system:
             row.values["LastModifiedDate"] = stamp(now)
+
+    def _staged(self, deal: Row, values: dict[str, Any], now: int) -> None:
+        """What follows from an Opportunity's stage, and the history that is always kept: of stage, amount and close date."""
+        name = deal.values["StageName"]
+        stages = (r.values for r in self.rows["OpportunityStage"].values())
+        stage: dict[str, Any] = next((s for s in stages if s["ApiName"] == name), {})
+        deal.values |= {
+            "IsClosed": stage.get("IsClosed", False), "IsWon": stage.get("IsWon", False),
+            "Probability": stage.get("DefaultProbability"),
+        }  # fmt: skip
+        if {"StageName", "Amount", "CloseDate"} & values.keys():
+            kept = {n: deal.values[n] for n in ("StageName", "Amount", "CloseDate")}
+            self.insert("OpportunityHistory", {**kept, "OpportunityId": deal.values["Id"]}, now, owner="")
 
     def _index(self, object: str, row: Row, name: str, old: Any, new: Any) -> None:
         id_ = row.values["Id"]

@@ -76,8 +76,9 @@ class Writes:
                 raise RowError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", ["OwnerId"])
             if not owner.values["IsActive"]:
                 raise RowError("INACTIVE_OWNER_OR_USER", "owner or user is inactive.", ["OwnerId"])
-        if values.get("AccountId") is not None and self.store.get("Account", str(values["AccountId"])) is None:
-            raise RowError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", ["AccountId"])
+        self._references(object, values)
+        if object == "CampaignMember" and row is None:
+            self._member(values)
         for name, definition in self.store.fields[object].items():
             if definition["externalId"] and values.get(name):
                 holders = self.store.find_external(object, name, str(values[name]))
@@ -89,6 +90,26 @@ class Writes:
                         [name],
                     )
         self._struck(call, object, values, row)
+
+    def _references(self, object: str, values: dict[str, Any]) -> None:
+        """Whatever a record refers to is there; a Task's `WhoId` is of a Contact or a Lead."""
+        for name, value in values.items():
+            definition = self.store.fields[object][name]
+            kinds = ["Contact", "Lead"] if name == "WhoId" else definition["referenceTo"]
+            if value is not None and kinds and all(self.store.get(k, str(value)) is None for k in kinds):
+                raise RowError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", [name])
+
+    def _member(self, values: dict[str, Any]) -> None:
+        """Of a campaign, and one Contact or Lead; nobody is one twice. That it is an error is documented, its code is from
+        memory."""
+        who = "ContactId" if values.get("ContactId") else "LeadId"
+        lacking = [n for n in ("CampaignId", who) if not values.get(n)]
+        if lacking:
+            raise RowError("REQUIRED_FIELD_MISSING", f"Required fields are missing: [{', '.join(lacking)}]", lacking)
+        for row in self.store.rows["CampaignMember"].values():
+            same = all(row.values[n] == values[n] for n in ("CampaignId", who))
+            if same and not row.values["IsDeleted"]:
+                raise RowError("DUPLICATE_VALUE", "Already a campaign member.")
 
     def _required(self, object: str, name: str) -> bool:
         definition = self.store.fields[object].get(name)
