@@ -125,10 +125,11 @@ class Shop:
     kind: type[Ads] = Ads
     events: EventsConfig = field(default_factory=lambda: EventsConfig((BUYS,), (CUSTOMERS,)))
     ads_consent: Any = "not_denied"
+    counts_here: ClassVar[bool] = True
 
     def config(self) -> Config:
         config = self.w.config()
-        if "ads" in config.connections:  # a stand-in of a real platform
+        if not self.counts_here or "ads" in config.connections:  # stand-ins of real platforms
             return replace(config, events=self.events)
         ads = ConnectionConfig(
             "ads", "ads", connector=self.kind, settings=ConnectorSettings(), ads_consent=self.ads_consent
