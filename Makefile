@@ -6,7 +6,7 @@ INPUTS := pyproject.toml constraints.txt $(wildcard connectors/*/pyproject.toml)
 # the command is started often, by its tests too: what was compiled is kept
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test check soak check-wheels format clean
+.PHONY: demo test check soak bench check-wheels format clean
 
 demo: .venv/ready
 	@$(BIN)/python cli.py demo
@@ -22,6 +22,9 @@ check: .venv/ready
 
 soak: .venv/ready
 	@$(BIN)/python -m pytest -q -m soak
+
+bench: .venv/ready
+	@$(BIN)/python benchmarks/run.py
 
 check-wheels: .venv/ready
 	@$(BIN)/python -m pytest -q tests/packaging -m "soak or not soak"
