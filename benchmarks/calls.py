@@ -21,7 +21,7 @@ Salesforce: pages of 2,000, batches of 200, and two objects that hold people, Co
                  2 queries before the creates
                  3 ⌈n/200⌉: each batch is read again, written, and read back, because an answer to a write holds no record
                  4 ⌈c/200⌉: each batch of new people is looked up in both objects, written and read back;
-                   or, from 2,001 on, 3 ⌈c/200⌉ and for every 10,000 a bulk job: opened, filled, closed, asked after, and
+                   or, from 2,001 on, 3 ⌈c/200⌉ and for every 5,000 a bulk job: opened, filled, closed, asked after, and
                    its three lists of results read
     second       ⌈n/2000⌉ and ⌈c/2000⌉ pages, at least 1 of each
     third        2 queries
@@ -34,10 +34,10 @@ from __future__ import annotations
 
 from math import ceil
 
-from stands import only_in
+from people import only_in
 
 BULK_ABOVE = 2000
-BULK_JOB = 10_000
+BULK_JOB = 5000
 BULK_CALLS = 7
 
 

@@ -1,7 +1,6 @@
 """The stand-ins, in a process of their own, so that their memory and CPU are not the engine's.
 
-`python stands.py PEOPLE`: HubSpot and Salesforce on one clock. 90 of 100 PEOPLE are in both, spelt differently, 5 only in
-the one and 5 only in the other.
+`python stands.py PEOPLE`: HubSpot and Salesforce on one clock. PEOPLE are those of `people.py`.
 
 `python stands.py PEOPLE --limit CALLS`: HubSpot alone, on the machine's clock, where it lets CALLS through in any second
 and refuses the rest. At its end it prints what came in: [[seconds, route, status], …].
@@ -18,42 +17,13 @@ from collections import deque
 from datetime import datetime
 from typing import Any
 
+from people import for_hubspot, for_salesforce
 from stagebridge.clock import ElasticClock, SystemClock
 from stagebridge.sandbox import Sandbox
 
 CHUNK = 2000
 HUBSPOT: dict[str, Any] = {"per_day": 10**9}
 SALESFORCE: dict[str, Any] = {"daily_requests": 10**9, "short_pages": False}
-
-
-def person(i: int) -> dict[str, str]:
-    return {
-        "email": f"person{i}@example.com",
-        "first": f"Given{i}",
-        "last": f"Family{i}",
-        "phone": f"+4420{70000000 + i}",
-    }
-
-
-def for_hubspot(i: int) -> dict[str, str]:
-    p = person(i)
-    return {
-        "email": p["email"], "firstname": p["first"], "lastname": p["last"], "phone": p["phone"],
-        "lifecyclestage": "lead", "company": "Example",
-    }  # fmt: skip
-
-
-def for_salesforce(i: int) -> dict[str, str]:
-    p = person(i)
-    return {
-        "Email": p["email"].title(), "FirstName": p["first"], "LastName": p["last"].upper(), "Phone": p["phone"],
-        "Lifecycle_Stage__c": "lead",
-    }  # fmt: skip
-
-
-def only_in(people: int) -> dict[str, int]:
-    """How many of them are in one system alone, by its connection's name."""
-    return {"crm": len(range(1, people, 20)), "sales": len(range(0, people, 20))}
 
 
 def two(people: int) -> None:

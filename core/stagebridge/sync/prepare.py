@@ -114,7 +114,7 @@ class Preparer:
             )  # fmt: skip
             return None
         parked = {p for p, b in row.parked.items() if same(b.get("mapping"), side.mapping.hash)}
-        wanted = {p: v for p, v in self.debts.desired(contact).items() if p not in parked}
+        wanted = {p: v for p, v in self.debts.desired(contact).items() if p not in parked and not is_blank(v)}
         payload = side.mapping.write(wanted, object=object)
         image = self.debts.image(side, contact, object)
         intent = {p: v for p, v in image.items() if p in payload.paths}

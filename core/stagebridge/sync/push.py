@@ -8,9 +8,10 @@ are under way at once: one is verified while another is written and a third is s
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import sqlalchemy as sa
@@ -84,9 +85,11 @@ class Pusher:
         taken_up = 0
         for object in side.objects:
             for creates in (False, True):
-                flight = Flight(self.flight or write.flight)
-                sweep = _Sweep(side, object, creates, write, report, flight)
-                flight.run(self._creates(sweep) if creates else self._updates(sweep))
+                sweep = _Sweep(side, object, creates, write, report, Flight(self.flight or write.flight))
+                if creates:
+                    self._create(sweep)
+                else:
+                    sweep.flight.run(self._updates(sweep))
                 taken_up += sweep.taken_up
         return taken_up
 
@@ -168,8 +171,14 @@ class Pusher:
 
     # --- creates -----------------------------------------------------------------------------------------------
 
-    def _creates(self, sweep: _Sweep) -> Iterator[Steps[None]]:
-        for batches, in_bulk in self._windows(sweep):
+    def _create(self, sweep: _Sweep) -> None:
+        windows = self._windows(sweep)
+        for first in windows:
+            # all of a bulk load is in memory at once: one comes after the other
+            sweep.flight.run(self._creates(sweep, [first] if first[1] else chain([first], windows)))
+
+    def _creates(self, sweep: _Sweep, windows: Iterable[tuple[list[list[int]], bool]]) -> Iterator[Steps[None]]:
+        for batches, in_bulk in windows:
             window = _Window(batches, in_bulk)
             self._what_to_ask(sweep, window)
             window.asked = len(window.asks)
