@@ -159,6 +159,7 @@ class Client:
         self.session.auth = _as_they_are
         self.budgets = {n: Budget(rates, self.clock, self.share) for n, rates in self.windows.items()}
         self._quickest: dict[str, float] = {}
+        self._environments: dict[str, Mapping[str, Any]] = {}
         self.sent = 0
         """Requests that left this client, retries included."""
 
@@ -249,7 +250,7 @@ class Client:
             request = self.session.prepare_request(
                 requests.Request(method, url, params=params, data=body, headers={**headers, **credentials})
             )
-            settings = self.session.merge_environment_settings(request.url, {}, None, None, None)
+            settings = self._environment(urlsplit(url).netloc)
             # everything that can be done before is: a call counts from here on, and should be gone at once
             turn = self.budgets[endpoint].acquire() if endpoint in self.budgets else None
             self.sent += 1
@@ -271,6 +272,13 @@ class Client:
         self._learn_time(raw.headers.get("Date"))
         log.debug("%s %s -> %s", method, _shown(path), raw.status_code)
         return Response(raw.status_code, raw.headers, content)
+
+    def _environment(self, host: str) -> Mapping[str, Any]:
+        """Proxies and certificates as the environment names them; looked up once, since that takes longer than the rest."""
+        if host not in self._environments:
+            found = self.session.merge_environment_settings(f"https://{host}", {}, None, None, None)
+            self._environments[host] = found
+        return self._environments[host]
 
     def _delay(self, route: str, seconds: float) -> float:
         """How much longer than the quickest of its kind an answer took, as far as the way there may be the reason."""

@@ -111,17 +111,13 @@ def _all(sf: Salesforce, soql: str, *, deleted: bool = True) -> Iterator[dict[st
 
 def record(object: str, row: dict[str, Any]) -> Record:
     """A row as a record. A converted Lead is no person any more: it went into its Contact."""
-    stamp = row.get("SystemModstamp")
-    into = row.get("MasterRecordId")
-    if row.get("IsConverted") and row.get("ConvertedContactId"):
-        into = f"Contact:{row['ConvertedContactId']}"
-    gone = bool(row.get("IsDeleted")) or bool(into)
-    data = {
-        k: v for k, v in row.items() if k not in ("IsDeleted", "MasterRecordId", "IsConverted", "ConvertedContactId")
-    }
-    return Record(
-        object, str(row["Id"]), data, datetime.fromisoformat(stamp) if stamp else None, deleted=gone, merged_into=into
-    )
+    stamp, data = row.get("SystemModstamp"), dict(row)
+    gone, into = bool(data.pop("IsDeleted", False)), data.pop("MasterRecordId", None)
+    converted, contact = data.pop("IsConverted", False), data.pop("ConvertedContactId", None)
+    if converted and contact:
+        into = f"Contact:{contact}"
+    at = datetime.fromisoformat(stamp) if stamp else None
+    return Record(object, str(row["Id"]), data, at, deleted=gone or bool(into), merged_into=into)
 
 
 def soql_time(moment: datetime) -> str:
