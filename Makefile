@@ -6,7 +6,7 @@ INPUTS := pyproject.toml constraints.txt $(wildcard connectors/*/pyproject.toml)
 # the command is started often, by its tests too: what was compiled is kept
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test check soak record check-wheels format clean
+.PHONY: demo test check soak record bench check-wheels format clean
 
 demo: .venv/ready
 	@$(BIN)/python cli.py demo
@@ -25,6 +25,9 @@ soak: .venv/ready
 
 record: .venv/ready
 	@$(BIN)/python -m pytest -q tests/cassettes -m vcr --vcr-record=all
+
+bench: .venv/ready
+	@$(BIN)/python benchmarks/run.py
 
 check-wheels: .venv/ready
 	@$(BIN)/python -m pytest -q tests/packaging -m "soak or not soak"

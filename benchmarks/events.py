@@ -135,7 +135,7 @@ def main() -> None:
     rows = purchases()
     events = [ConversionEvent.model_validate(row) for row in rows]
     with connected() as meta:
-        ways = {
+        ways: dict[str, Callable[[], bytes]] = {
             "validated": lambda: of_events(meta, events), "raw": lambda: of_raw(meta, rows), "sdk": lambda: by_sdk(rows),
         }  # fmt: skip
         made = {name: way() for name, way in ways.items()}

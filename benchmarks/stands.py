@@ -1,59 +1,68 @@
-"""A process with two stand-ins on one clock, so that their memory and CPU are not the engine's: `python stands.py PEOPLE`.
+"""The stand-ins, in a process of their own, so that their memory and CPU are not the engine's.
 
-Prints their addresses once PEOPLE are in them: 90 of 100 in both, spelt differently, 5 only in the one and 5 only in the
-other. Ends when its standard input does.
+`python stands.py PEOPLE`: HubSpot and Salesforce on one clock. PEOPLE are those of `people.py`.
+
+`python stands.py PEOPLE --limit CALLS`: HubSpot alone, on the machine's clock, where it lets CALLS through in any second
+and refuses the rest. At its end it prints what came in: [[seconds, route, status], …].
+
+Prints the addresses once the people are in. Ends when its standard input does.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
+from collections import deque
+from datetime import datetime
 from typing import Any
 
-from stagebridge.clock import ElasticClock
+from people import for_hubspot, for_salesforce
+from stagebridge.clock import ElasticClock, SystemClock
 from stagebridge.sandbox import Sandbox
 
 CHUNK = 2000
-SWITCHES: dict[str, dict[str, Any]] = {
-    "hubspot": {"per_day": 10**9},
-    "salesforce": {"daily_requests": 10**9, "short_pages": False},
-}
+HUBSPOT: dict[str, Any] = {"per_day": 10**9}
+SALESFORCE: dict[str, Any] = {"daily_requests": 10**9, "short_pages": False}
 
 
-def person(i: int) -> dict[str, str]:
-    return {
-        "email": f"person{i}@example.com",
-        "first": f"Given{i}",
-        "last": f"Family{i}",
-        "phone": f"+4420{70000000 + i}",
-    }
-
-
-def fill(hubspot: Sandbox, salesforce: Sandbox, people: int) -> None:
-    for start in range(0, people, CHUNK):
-        crm, sales = [], []
-        for i in range(start, min(start + CHUNK, people)):
-            p = person(i)
-            if i % 20 != 0:
-                crm.append({"email": p["email"], "firstname": p["first"], "lastname": p["last"], "phone": p["phone"],
-                            "lifecyclestage": "lead", "company": "Example"})  # fmt: skip
-            if i % 20 != 1:
-                sales.append({"Email": p["email"].title(), "FirstName": p["first"], "LastName": p["last"].upper(),
-                              "Phone": p["phone"], "Lifecycle_Stage__c": "lead"})  # fmt: skip
-        hubspot.seed(crm)
-        salesforce.seed({"Contact": sales})
-
-
-def main() -> None:
+def two(people: int) -> None:
     clock = ElasticClock()
     with (
-        Sandbox("hubspot", clock=clock, switches=SWITCHES["hubspot"]) as hubspot,
-        Sandbox("salesforce", clock=clock, switches=SWITCHES["salesforce"]) as salesforce,
+        Sandbox("hubspot", clock=clock, switches=HUBSPOT) as hubspot,
+        Sandbox("salesforce", clock=clock, switches=SALESFORCE) as salesforce,
     ):
-        fill(hubspot, salesforce, int(sys.argv[1]))
+        for start in range(0, people, CHUNK):
+            some = range(start, min(start + CHUNK, people))
+            hubspot.seed([for_hubspot(i) for i in some if i % 20 != 0])
+            salesforce.seed({"Contact": [for_salesforce(i) for i in some if i % 20 != 1]})
         clock.sleep(700)  # longer than every lag: nothing of this is news of the last minutes
         print(json.dumps({"crm": hubspot.url, "sales": salesforce.url}), flush=True)
         sys.stdin.read()
+
+
+def limited(people: int, limit: int) -> None:
+    switches = {**HUBSPOT, "per_10_seconds": limit, "ten_seconds": 1.0}
+    with Sandbox("hubspot", clock=SystemClock(), switches=switches) as hubspot:
+        log = hubspot.kit.log
+        log.last = deque()  # all of them, not only the last
+        for start in range(0, people, CHUNK):
+            hubspot.seed([for_hubspot(i) for i in range(start, min(start + CHUNK, people))])
+        print(json.dumps({"crm": hubspot.url}), flush=True)
+        sys.stdin.read()
+        came = [[datetime.fromisoformat(r["at"]).timestamp(), r["route"], r["status"]] for r in log.last]
+        print(json.dumps(came), flush=True)
+
+
+def main() -> None:
+    given = argparse.ArgumentParser()
+    given.add_argument("people", type=int)
+    given.add_argument("--limit", type=int)
+    args = given.parse_args()
+    if args.limit is None:
+        two(args.people)
+    else:
+        limited(args.people, args.limit)
 
 
 if __name__ == "__main__":

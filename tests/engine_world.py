@@ -41,6 +41,8 @@ class World:
     """Further sections of the configuration."""
     keep_open: bool = False
     """Learn the accounts once, not anew for every round: for tests of many rounds."""
+    flight: int = 1
+    """Calls under way at once."""
     _sides: list[Side] = field(default_factory=list)
 
     # --- configuration -----------------------------------------------------------------------------------------
@@ -83,7 +85,8 @@ class World:
             self._sides, failures = open_sides(config, self.clock)
             if failures:
                 raise next(iter(failures.values()))
-        return Engine(config.contacts, Ledger.open(config.ledger), self._sides, config.lifecycle, self.clock, flight=1)
+        ledger = Ledger.open(config.ledger)
+        return Engine(config.contacts, ledger, self._sides, config.lifecycle, self.clock, flight=self.flight)
 
     # --- rounds ------------------------------------------------------------------------------------------------
 

@@ -3,39 +3,59 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from stagebridge.clock import Clock
 from stagebridge.connector import Rate
 
+MARGIN = timedelta(milliseconds=10)
+"""How much longer a window is kept than the platform keeps it: two calls do not take equally long to arrive."""
+
+
+@dataclass(slots=True, eq=False)
+class Turn:
+    """One call that was let through, and from when it counts: it leaves now, and arrives a little later."""
+
+    at: datetime
+
 
 class Budget:
     """True rolling windows over the requests that were let through, on an injected clock.
 
-    Even spacing at exactly a limit still drew refusals where a rolling window did not, so every window remembers
-    the instants of its calls. `share` scales what the platform allows.
+    Even spacing at exactly a limit still drew refusals where a rolling window did not, so every window remembers the
+    instants of its calls: when they left and, once `late` has said so, when they may have arrived. `share` scales what the
+    platform allows.
     """
 
     def __init__(self, rates: Sequence[Rate], clock: Clock, share: float = 1.0) -> None:
-        self._windows = [(max(1, int(r.calls * share)), timedelta(seconds=r.per), deque[datetime]()) for r in rates]
+        self._windows = [(max(1, int(r.calls * share)), timedelta(seconds=r.per), list[Turn]()) for r in rates]
         self._share = share
         self._clock = clock
         self._lock = threading.Lock()
         self._closed_until: datetime | None = None
 
-    def acquire(self) -> None:
+    def acquire(self) -> Turn:
         """Wait until one more request fits every window."""
         while True:
             with self._lock:
                 now = self._clock.now()
                 wait = self._wait(now)
                 if wait <= 0:
-                    for _, _, calls in self._windows:
-                        calls.append(now)
-                    return
+                    turn = Turn(now)
+                    for _, _, turns in self._windows:
+                        turns.append(turn)
+                    return turn
             self._clock.sleep(wait)
+
+    def late(self, turn: Turn, seconds: float) -> None:
+        """The call took so much longer than the same call can take: it may have arrived so much later than it left, and
+        counts from then on."""
+        with self._lock:
+            turn.at += timedelta(seconds=seconds)
+            for _, _, turns in self._windows:
+                turns.sort(key=lambda t: t.at)
 
     def allow(self, calls: int, per: float) -> None:
         """The platform says that its limit over `per` seconds is `calls`: from now on that counts."""
@@ -56,12 +76,11 @@ class Budget:
         wait = 0.0
         if self._closed_until is not None:
             wait = (self._closed_until - now).total_seconds()
-        for limit, per, calls in self._windows:
-            while calls and calls[0] <= now - per:
-                calls.popleft()
-            if len(calls) >= limit:
-                # a millisecond more than needed: the server rounds its window too
-                wait = max(wait, (calls[-limit] + per - now).total_seconds() + 0.001)
+        for limit, per, turns in self._windows:
+            while turns and turns[0].at + per + MARGIN <= now:
+                del turns[0]
+            if len(turns) >= limit:
+                wait = max(wait, (turns[-limit].at + per + MARGIN - now).total_seconds())
         return wait
 
 

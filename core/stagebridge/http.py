@@ -11,6 +11,7 @@ raised instead of sending it again.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -30,6 +31,11 @@ from stagebridge.errors import BudgetExhausted, NoAnswer, PlatformDown, Stagebri
 from stagebridge.login import Login
 
 log = logging.getLogger("stagebridge.http")
+
+ROUTES = 64
+"""Kinds of request whose quickest answer is remembered: those with ids in their path are too many."""
+LONGEST_WAY = 0.25
+"""Seconds that a request may need to arrive; if its answer takes longer still, that is the platform's own work."""
 
 USER_AGENT = "stagebridge/0.1.0 (+https://github.com/stagebridge/stagebridge)"
 
@@ -150,7 +156,10 @@ class Client:
         self.session.mount("https://", adapter)
         self.session.mount("http://", adapter)
         self.session.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "gzip"})
+        self.session.auth = _as_they_are
         self.budgets = {n: Budget(rates, self.clock, self.share) for n, rates in self.windows.items()}
+        self._quickest: dict[str, float] = {}
+        self._environments: dict[str, Mapping[str, Any]] = {}
         self.sent = 0
         """Requests that left this client, retries included."""
 
@@ -237,15 +246,19 @@ class Client:
         url = path if path.startswith(("http://", "https://")) else urljoin(self.base_url + "/", path.lstrip("/"))
         if credentials and urlsplit(url)[:2] != urlsplit(self.base_url)[:2]:
             raise ValueError(f"credentials of {self.base_url} are not sent to {urlsplit(url).netloc}")
-        if endpoint in self.budgets:
-            self.budgets[endpoint].acquire()
-        self.sent += 1
         try:
-            raw = self.session.request(
-                method, url, params=params, data=body, headers={**headers, **credentials},
-                timeout=(5, self.timeout), allow_redirects=False,
-            )  # fmt: skip
+            request = self.session.prepare_request(
+                requests.Request(method, url, params=params, data=body, headers={**headers, **credentials})
+            )
+            settings = self._environment(urlsplit(url).netloc)
+            # everything that can be done before is: a call counts from here on, and should be gone at once
+            turn = self.budgets[endpoint].acquire() if endpoint in self.budgets else None
+            self.sent += 1
+            began = time.monotonic()
+            raw = self.session.send(request, timeout=(5, self.timeout), allow_redirects=False, **settings)
             content = raw.content
+            if turn is not None:
+                self.budgets[endpoint].late(turn, self._delay(f"{method} {path}", time.monotonic() - began))
         except requests.exceptions.ConnectTimeout as error:
             raise _Again(Again(None, "no connection in time")) from error
         except _CUT_SHORT as error:
@@ -259,6 +272,20 @@ class Client:
         self.learn_time(raw.headers.get("Date"))
         log.debug("%s %s -> %s", method, _shown(path), raw.status_code)
         return Response(raw.status_code, raw.headers, content)
+
+    def _environment(self, host: str) -> Mapping[str, Any]:
+        """Proxies and certificates as the environment names them; looked up once, since that takes longer than the rest."""
+        if host not in self._environments:
+            found = self.session.merge_environment_settings(f"https://{host}", {}, None, None, None)
+            self._environments[host] = found
+        return self._environments[host]
+
+    def _delay(self, route: str, seconds: float) -> float:
+        """How much longer than the quickest of its kind an answer took, as far as the way there may be the reason."""
+        if route not in self._quickest and len(self._quickest) >= ROUTES:
+            return 0.0
+        quickest = self._quickest[route] = min(seconds, self._quickest.get(route, seconds))
+        return min(seconds - quickest, LONGEST_WAY)
 
     def _lost(self, method: str, path: str, effect: bool, reason: str) -> Exception:
         if effect:
@@ -280,6 +307,11 @@ class Client:
 _CUT_SHORT = (
     requests.exceptions.ReadTimeout, requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError
 )  # fmt: skip
+
+
+def _as_they_are(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Our credentials are in the headers; without this a line of ~/.netrc for the host would replace them."""
+    return request
 
 
 def _shown(path: str) -> str:

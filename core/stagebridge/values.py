@@ -14,20 +14,21 @@ from typing import Any
 import orjson
 
 _TAG = "$"
+_MARK = '{"$":'
 
 
 def is_blank(value: Any) -> bool:
     """Absent, None and empty are one and the same wherever values are compared."""
-    return value is None or value == "" or value == frozenset()
+    return not value and (value is None or value == "" or value == frozenset())
 
 
 def same(one: Any, other: Any) -> bool:
     """Canonical equality; a truth value is never a number."""
     if one is other:
         return True
-    if is_blank(one) or is_blank(other):
-        return is_blank(one) and is_blank(other)
-    return one == other and isinstance(one, bool) == isinstance(other, bool)
+    if one == other:
+        return isinstance(one, bool) == isinstance(other, bool)
+    return is_blank(one) and is_blank(other)
 
 
 def encode(values: Mapping[str, Any]) -> str:
@@ -41,7 +42,12 @@ def encode(values: Mapping[str, Any]) -> str:
 
 def decode(text: str) -> dict[str, Any]:
     """The inverse of `encode`."""
-    return {p: _untagged(v) if isinstance(v, dict) else v for p, v in orjson.loads(text).items()}
+    values: dict[str, Any] = orjson.loads(text)
+    if _MARK in text:  # most have nothing but text
+        for path, value in values.items():
+            if type(value) is dict:
+                values[path] = _untagged(value)
+    return values
 
 
 def _dumps(values: Mapping[str, Any]) -> str:

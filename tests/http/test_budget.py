@@ -83,6 +83,24 @@ def test_a_window_of_another_length_does_not_change_ours() -> None:
     assert fullest(let_through(budget, clock, 6), 10) == 3
 
 
+def test_a_call_that_may_have_arrived_late_counts_from_then_on() -> None:
+    clock = ManualClock(START)
+    budget = Budget([Rate(2, 1)], clock)
+    first, _ = budget.acquire(), budget.acquire()
+    budget.late(first, 0.2)
+    # of the two it is now the second to leave the window, and nobody gets in its place before
+    assert [round(t) for t in let_through(budget, clock, 1)] == [1]
+    assert let_through(budget, clock, 1)[0] >= 1.2
+
+
+def test_a_window_is_kept_a_little_longer_than_the_platforms() -> None:
+    clock = ManualClock(START)
+    budget = Budget([Rate(1, 1)], clock)
+    budget.acquire()
+    clock.advance(1.001)
+    assert let_through(budget, clock, 1)[0] > 1.005
+
+
 def test_sixteen_threads_on_the_real_clock_stay_within_the_window() -> None:
     clock = SystemClock()
     budget = Budget([Rate(8, 0.05)], clock)

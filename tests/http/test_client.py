@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import socket
+import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +15,7 @@ from stagebridge.clock import Clock, ElasticClock, ManualClock
 from stagebridge.connector import Rate
 from stagebridge.errors import NoAnswer, PlatformDown
 from stagebridge.http import Again, Client, Lost, Response, RetryPolicy, judge_by_status, retry_after
-from stub_http import Reply, Stub
+from stub_http import Reply, Seen, Stub
 
 START = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 SECRET = "pat-eu1-very-secret"
@@ -51,6 +53,34 @@ def test_a_refusal_for_now_pauses_everybody_who_shares_the_window(stub: Stub) ->
     shared.budgets["search"].acquire()
     assert clock.now() == at
     assert (at - START).total_seconds() >= 7
+
+
+def test_an_answer_that_took_longer_than_usual_may_mean_that_the_request_arrived_late(stub: Stub) -> None:
+    """Otherwise the next one in its place would find it still in the platform's window."""
+    naps = [0.0, 0.12]
+
+    def decide(_seen: Seen) -> Reply:
+        time.sleep(naps.pop(0))
+        return Reply()
+
+    stub.decide = decide
+    clock = ManualClock(START)
+    limited = Client(stub.url, clock=clock, windows={"default": [Rate(1, 1)]}, timeout=5)
+    for _ in range(2):
+        limited.request("POST", "/things")
+    between = clock.now()
+    limited.budgets["default"].acquire()
+    assert (clock.now() - between).total_seconds() > 1.1
+
+
+def test_a_line_of_netrc_for_the_host_does_not_replace_our_credentials(
+    stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password else\n", "utf-8")
+    monkeypatch.setenv("NETRC", str(netrc))
+    client(stub).request("GET", "/things")
+    assert stub.seen[0].headers["Authorization"] == f"Bearer {SECRET}"
 
 
 def test_retry_after_may_be_a_date_and_is_measured_on_the_servers_own_clock() -> None:

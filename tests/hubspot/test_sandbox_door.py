@@ -164,6 +164,16 @@ def test_limits_are_proven_in_real_time_with_scaled_numbers() -> None:
         assert http.send("POST", SEARCH, {}).status_code == 429 or time.monotonic() - began > 0.9
 
 
+def test_the_ten_seconds_can_be_scaled_and_the_headers_say_so() -> None:
+    switches = {"per_10_seconds": 2, "ten_seconds": 1}
+    with Sandbox("hubspot", switches=switches) as box, Http(box) as http:
+        answers = [http.send("GET", CONTACTS) for _ in range(3)]
+        assert [a.status_code for a in answers] == [200, 200, 429]
+        assert answers[0].headers["X-HubSpot-RateLimit-Interval-Milliseconds"] == "1000"
+        box.clock(advance=1.01)
+        assert http.send("GET", CONTACTS).status_code == 200
+
+
 def test_the_server_counts_what_came_in_by_route_and_class(box: Sandbox, http: Http) -> None:
     http.upsert({"email": "a@example.com"}, {"email": "b@example.com"})
     http.search()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from stagebridge.connector import Done, Outcome, Rejected, Retry, Unknown
@@ -86,14 +86,14 @@ def _finished(sf: Salesforce, id_: str) -> bool:
     return False
 
 
-def _csv(records: Any) -> bytes:
-    rows: Sequence[dict[str, Any]] = [{k: v for k, v in r.items() if k != "attributes"} for r in records]
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    out = io.StringIO(newline="")
-    writer = csv.DictWriter(out, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
-    return out.getvalue().encode()
+def _csv(records: Collection[dict[str, Any]]) -> bytes:
+    columns = list(dict.fromkeys(name for record in records for name in record if name != "attributes"))
+    out = io.BytesIO()
+    text = io.TextIOWrapper(out, "utf-8", newline="", write_through=True)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_cell(r[name]) if name in r else "" for name in columns] for r in records)
+    return out.getvalue()
 
 
 def _cell(value: Any) -> str:

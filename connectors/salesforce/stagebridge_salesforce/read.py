@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 KEPT = 400
 """Values in one IN (…), far below the URI's 16,384 characters."""
 IN_URI = 12_000
+PART = 500
+"""Records handed on at once: an answer has 2,000, and what they are merged with takes many times their own memory."""
 
 
 def pages(sf: Salesforce, object: str, cursor: Cursor | None) -> Iterator[Page]:
@@ -35,17 +37,18 @@ def pages(sf: Salesforce, object: str, cursor: Cursor | None) -> Iterator[Page]:
         if body is None:  # the locator is too old: keyset goes on
             where, url = _since(stamp, last), None
             continue
-        rows = body["records"]
-        records = [record(object, r) for r in rows]
-        if rows:
-            stamp, last = rows[-1]["SystemModstamp"], rows[-1]["Id"]
-        if body.get("done", True):
+        rows, done = body["records"], body.get("done", True)
+        url = None if done else body["nextRecordsUrl"]
+        del body  # the next one is as large
+        while len(rows) > PART or (rows and not done):
+            some, rows = rows[:PART], rows[PART:]
+            stamp, last = some[-1]["SystemModstamp"], some[-1]["Id"]
+            yield Page([record(object, r) for r in some], {"stamp": stamp, "id": last, "began": began.isoformat()})
+        if done:
             again = began - timedelta(seconds=sf.settings.overlap)
             covered = began - timedelta(seconds=sf.skew + sf.lag)
-            yield Page(records, {"stamp": soql_time(again), "id": ""}, covered=covered)
+            yield Page([record(object, r) for r in rows], {"stamp": soql_time(again), "id": ""}, covered=covered)
             return
-        url = body["nextRecordsUrl"]
-        yield Page(records, {"stamp": stamp, "id": last, "began": began.isoformat()})
 
 
 def _since(stamp: str | None, last: str) -> str:
@@ -109,17 +112,13 @@ def every(sf: Salesforce, soql: str, *, deleted: bool = True) -> Iterator[dict[s
 
 def record(object: str, row: dict[str, Any]) -> Record:
     """A row as a record. A converted Lead is no person any more: it went into its Contact."""
-    stamp = row.get("SystemModstamp")
-    into = row.get("MasterRecordId")
-    if row.get("IsConverted") and row.get("ConvertedContactId"):
-        into = f"Contact:{row['ConvertedContactId']}"
-    gone = bool(row.get("IsDeleted")) or bool(into)
-    data = {
-        k: v for k, v in row.items() if k not in ("IsDeleted", "MasterRecordId", "IsConverted", "ConvertedContactId")
-    }
-    return Record(
-        object, str(row["Id"]), data, datetime.fromisoformat(stamp) if stamp else None, deleted=gone, merged_into=into
-    )
+    stamp, data = row.get("SystemModstamp"), dict(row)
+    gone, into = bool(data.pop("IsDeleted", False)), data.pop("MasterRecordId", None)
+    converted, contact = data.pop("IsConverted", False), data.pop("ConvertedContactId", None)
+    if converted and contact:
+        into = f"Contact:{contact}"
+    at = datetime.fromisoformat(stamp) if stamp else None
+    return Record(object, str(row["Id"]), data, at, deleted=gone or bool(into), merged_into=into)
 
 
 def soql_time(moment: datetime) -> str:

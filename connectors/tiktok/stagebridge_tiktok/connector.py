@@ -70,6 +70,16 @@ class TikTok(Connector):
         events=Events(batch=BATCH, flight=4, ads=True, whole=True), webhooks=Webhooks(signature="tiktok")
     )
     codes = CODES
+    example: ClassVar[str] = """\
+tiktok:
+  type: tiktok
+  token: ${TIKTOK_TOKEN}         # of the pixel or event set, in the Events Manager
+  pixel: CXXXXXXXXXXXXXXXXXXX    # web events; offline_set, crm_set and app for the others
+"""
+    credentials: ClassVar[str] = """\
+# TikTok: Events Manager > the pixel or event set > Settings > access token. Scope: Measurement > Report Conversion Event
+TIKTOK_TOKEN=
+"""
     # no limit is documented for events; ten a second is what the smallest access to TikTok's other interfaces has
     budgets: ClassVar[Mapping[str, Rate]] = {"default": Rate(10, 1)}
 

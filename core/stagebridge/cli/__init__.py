@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
+
+NEEDED = ("alembic", "rich", "sqlalchemy", "typer")
 
 
 def main() -> None:
     """Run the command line; the process ends with its exit code."""
-    try:
-        import alembic  # noqa: F401
-        import rich  # noqa: F401
-        import sqlalchemy  # noqa: F401
-        import typer  # noqa: F401
-    except ModuleNotFoundError as error:
-        print(f"the stagebridge command needs {error.name}; `pip install 'stagebridge[sync]'`", file=sys.stderr)
-        raise SystemExit(2) from None
+    missing = next((name for name in NEEDED if find_spec(name) is None), None)  # found, not loaded: that takes time
+    if missing is not None:
+        print(f"the stagebridge command needs {missing}; `pip install 'stagebridge[sync]'`", file=sys.stderr)
+        raise SystemExit(2)
     from stagebridge.cli.app import run
 
     run()

@@ -43,6 +43,10 @@ contacts:
   rules: {{"consent.*": most_restrictive, "*": latest}}
   guards: {{max_creates: 500, max_stage_moves: 20%}}
 
+# events:                          # conversions: what a stage sends, and which stage an event leads to
+#   - {{when: {{stage: customer}}, send: Purchase, value: custom.deal_amount, currency: EUR, to: [ads]}}
+#   - {{when: {{event: Purchase}}, stage: customer}}
+
 jobs:
   - {{name: contacts, every: 5m}}
 """
@@ -76,12 +80,12 @@ def _first_files(target: Path) -> dict[Path, str]:
         raise ConfigError(
             "no connector is installed", hint="Install two, for example with `pip install stagebridge[all]`."
         )
-    names = [c.example.partition(":")[0] for c in kinds]
+    names = [c.example.partition(":")[0] for c in kinds if c.capabilities.write is not None]
     text = TEMPLATE.format(
         schema=SCHEMA,
         connections="\n".join(indent(c.example, "  ") for c in kinds),
         names=", ".join(names),
-        first=names[0],
+        first=(names or [""])[0],
     )
     schema = orjson.dumps(config_schema(), option=orjson.OPT_INDENT_2).decode() + "\n"
     beside = target.parent
@@ -119,7 +123,8 @@ def list_connectors(json_: Json = False) -> None:
             {
                 "platform": name, "read": _word(c.read, "incremental" if c.read and c.read.incremental else "full"),
                 "deletes": bool(c.read and c.read.deletes), "write": _word(c.write, f"{c.write.batch} a call" if c.write else ""),
-                "stage_back": c.stage.backward if c.stage else None, "webhooks": c.webhooks.signature if c.webhooks else None,
+                "stage_back": c.stage.backward if c.stage else None,
+                "events": _word(c.events, f"{c.events.batch} a call" if c.events else ""), "webhooks": c.webhooks.signature if c.webhooks else None,
                 "provision": c.provision, "erase": c.erase,
             }
         )  # fmt: skip
@@ -128,7 +133,7 @@ def list_connectors(json_: Json = False) -> None:
     else:
         table(
             rows,
-            ("platform", "read", "deletes", "write", "stage_back", "webhooks", "provision", "erase"),
+            ("platform", "read", "deletes", "write", "stage_back", "events", "webhooks", "provision", "erase"),
             "no connector is installed",
         )
 

@@ -12,6 +12,7 @@ import typer
 from stagebridge.cli import accounts, conflicts, decisions, demo, events, looking, syncing, upkeep
 from stagebridge.cli.console import STATE, complain, listen
 from stagebridge.errors import ConfigError, StagebridgeError
+from stagebridge.heap import share_one_heap
 
 app = typer.Typer(
     name="stagebridge", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
@@ -35,6 +36,7 @@ for module in (accounts, syncing, events, looking, conflicts, decisions, upkeep,
 def run() -> None:
     """Exit codes: 0 ok, 1 unexpected error, 2 usage or configuration, 3 credentials, 4 finished with rejected records,
     5 stopped by a guard, 75 busy or try later."""
+    share_one_heap()
     try:
         app(standalone_mode=False)
     except click.exceptions.Exit as done:

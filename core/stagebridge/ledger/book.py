@@ -130,7 +130,8 @@ class Book:
 
     def holders(self, kind: str, value: str) -> list[ContactRow]:
         """The contacts that hold this identity now."""
-        self.load_identities(kind, [value])
+        if (kind, value) not in self._identities.asked:
+            self.load_identities(kind, [value])
         rows = {self.follow(self.contacts[i]).id for i in self._identities.holders((kind, value))}
         return [self.contacts[i] for i in sorted(rows)]
 

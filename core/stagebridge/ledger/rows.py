@@ -114,8 +114,10 @@ def contact_values(c: ContactRow) -> dict[str, Any]:
 
 
 def link_row(r: Any) -> LinkRow:
+    sent = decode(r.sent)
+    seen = dict(sent) if r.seen == r.sent else decode(r.seen)  # in step, which most are
     return LinkRow(
-        r.id, r.connection, r.object, r.remote_id, r.contact_id, r.state, decode(r.sent), decode(r.seen),
+        r.id, r.connection, r.object, r.remote_id, r.contact_id, r.state, sent, seen,
         _plain(r.blocked), _plain(r.memory), r.mapping, r.fingerprint, r.version, r.saw_row,
     )  # fmt: skip
 

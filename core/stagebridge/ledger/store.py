@@ -14,19 +14,18 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config as AlembicConfig
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 
 from stagebridge.errors import Busy, LedgerError
 from stagebridge.ledger import schema
+
+if TYPE_CHECKING:
+    from alembic.config import Config as AlembicConfig
 
 ADVISORY_LOCK = 0x57A6E  # any number, the same in every worker
 
@@ -69,7 +68,9 @@ class Ledger:
                 raise LedgerError(f"the folder of the ledger {self.path} does not exist", hint="Create it first.")
             # personal data: nobody else on this machine reads it
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
-        engine = sa.create_engine(self.url, connect_args={"timeout": 15, "check_same_thread": False})
+        # few statements are kept: every length of an IN (…) is one of its own
+        options = {"timeout": 15, "check_same_thread": False, "cached_statements": 32}
+        engine = sa.create_engine(self.url, connect_args=options)
 
         @event.listens_for(engine, "connect")
         def _connect(raw: Any, _record: object) -> None:
@@ -87,25 +88,26 @@ class Ledger:
 
     def _prepare(self) -> None:
         with self._errors(), self.engine.begin() as tx:
-            current = MigrationContext.configure(tx).get_current_revision()
             tables = sa.inspect(tx).get_table_names()
+            held = sa.text("SELECT version_num FROM alembic_version")
+            current = tx.scalar(held) if "alembic_version" in tables else None
+        if current == schema.VERSION:
+            return
         if current is None and tables:
             raise LedgerError(
                 f"{self._name} is a database, but no stagebridge ledger", hint="Name another file or database."
             )
         if current is None:
             self.upgrade()
-            return
-        scripts = ScriptDirectory.from_config(self._alembic())
-        if current not in {s.revision for s in scripts.walk_revisions()}:
-            raise LedgerError(
-                f"{self._name} was written by a newer stagebridge (schema {current})",
-                hint="Upgrade stagebridge; nothing was changed.",
-            )
-        if current != scripts.get_current_head():
+        elif current in self._versions():
             raise LedgerError(
                 f"{self._name} was written by an older stagebridge (schema {current})",
                 hint="Run `stagebridge ledger upgrade`; it copies the ledger first.",
+            )
+        else:
+            raise LedgerError(
+                f"{self._name} was written by a newer stagebridge (schema {current})",
+                hint="Upgrade stagebridge; nothing was changed.",
             )
 
     @property
@@ -113,12 +115,22 @@ class Ledger:
         return str(self.path) if self.path else self.url.render_as_string(hide_password=True)
 
     def _alembic(self) -> AlembicConfig:
+        from alembic.config import Config as AlembicConfig  # 9 MB, and needed only where the schema is another one
+
         config = AlembicConfig()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
         return config
 
+    def _versions(self) -> set[str]:
+        """Of all schemas that there have been."""
+        from alembic.script import ScriptDirectory
+
+        return {s.revision for s in ScriptDirectory.from_config(self._alembic()).walk_revisions()}
+
     def upgrade(self) -> None:
         """Bring the schema to this version's."""
+        from alembic import command
+
         config = self._alembic()
         with self._errors(), self.engine.begin() as tx:
             config.attributes["connection"] = tx

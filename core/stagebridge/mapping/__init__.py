@@ -239,6 +239,8 @@ class Mapping:
         return list(merged.values())
 
     def _shape(self, object: str | None, record: Map[str, Any] | None) -> Shape:
+        if object in self._shapes and self._runnable:
+            return self._shapes[object]
         if not self._runnable:
             raise MappingError(
                 f"the mapping {self.platform} names fields of the account by label and was loaded without its facts",

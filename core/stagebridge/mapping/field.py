@@ -115,6 +115,20 @@ class Field:
         image = self.codec.image(value)
         return None if image in self.blanks else image
 
+    def imaging(self) -> Callable[[Any], Any]:
+        """`image`, compiled: most values are texts that come back as they were."""
+        image, blanks, longest = self.image, self.blanks, self.longest
+        odd = self.table is not None or self.chain is not None or self.default is not None
+        if odd or not self.codec.exact or type(self) is not Field:
+            return image
+
+        def plain(value: Any) -> Any:
+            if type(value) is str and value not in blanks and (longest is None or len(value) <= longest):
+                return value
+            return image(value)
+
+        return plain
+
     def scalar(self, value: Any) -> Any:
         """The wire value of one canonical value. Raises `Invalid`."""
         if self.table is not None:

@@ -76,6 +76,7 @@ class Shape:
     as_text: bool = False
     readable: frozenset[str] = frozenset()
     writable: frozenset[str] = frozenset()
+    _images: dict[str, Callable[[Any], Any]] = field(default_factory=dict)
     _boxes: tuple[Box, ...] = ()
     _others: tuple[Field, ...] = ()
 
@@ -92,6 +93,9 @@ class Shape:
                 boxes.setdefault(keys[0] if len(keys) == 2 else None, []).append((path, keys[-1], one.reading()))
             elif one.reads:
                 others.append(one)
+        self._images = {path: one.imaging() for path, one in self.fields.items() if one.target is not None}
+        if self.stage is not None and "stage" not in self.fields:
+            self._images["stage"] = self.stage.image
         self._boxes = tuple((k, tuple(v)) for k, v in boxes.items())
         self._others = tuple(others)
 
@@ -267,16 +271,13 @@ class Shape:
         """Of the writable paths that the contact has: what this platform can hold. What it cannot hold at all is left
         out."""
         out: dict[str, Any] = {}
-        fields = self.fields
+        images = self._images
         for path, value in values.items():
-            one = fields.get(path)
-            if one is None:
-                if path != "stage" or self.stage is None:
-                    continue
-            elif one.target is None:
+            image = images.get(path)
+            if image is None:
                 continue
             try:
-                out[path] = self._image(path, one, value)
+                out[path] = image(value)
             except Invalid:
                 continue
         return out

@@ -46,14 +46,28 @@ Kinds that platforms share, where they have them; those marked * are conditions,
     reorder_hooks *     webhook events come in any order
 """
 
-from stagebridge.sandbox.app import App
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from stagebridge.sandbox.faults import Fault, normalised
 from stagebridge.sandbox.kit import Answer, Call, Kit, Platform, Switch
 from stagebridge.sandbox.limits import Daily, Windows
 from stagebridge.sandbox.remote import RemoteClock
-from stagebridge.sandbox.server import Sandbox, platforms, serve
+
+if TYPE_CHECKING:
+    from stagebridge.sandbox.app import App
+    from stagebridge.sandbox.server import Sandbox, platforms, serve
 
 __all__ = [
     "Answer", "App", "Call", "Daily", "Fault", "Kit", "Platform", "RemoteClock", "Sandbox", "Switch", "Windows", "normalised", "platforms",
     "serve",
 ]  # fmt: skip
+
+_HOMES = {"App": "app", "Sandbox": "server", "platforms": "server", "serve": "server"}
+"""A server is loaded where one runs: whoever only shares its clock needs none."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"stagebridge.sandbox.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'stagebridge.sandbox' has no attribute '{name}'")

@@ -6,8 +6,9 @@ that no retry and no replay can bring back a stale value.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Map
-from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from stagebridge.config import ContactsConfig
@@ -34,9 +35,8 @@ class Debts:
 
     def image(self, side: Side, contact: ContactRow, object: str) -> dict[str, Any]:
         """What that platform can hold of the contact, metadata left out."""
-        writable = side.mapping.writable(object)
         image = side.mapping.image(self.desired(contact), object)
-        return {p: v for p, v in image.items() if p in writable and p not in METADATA}
+        return {p: v for p, v in image.items() if p not in METADATA}
 
     def owed(self, side: Side, contact: ContactRow, link: LinkRow) -> dict[str, Any]:
         """{path: value} that this record still lacks. Blocks whose cause is gone are lifted."""
@@ -107,16 +107,15 @@ class Debts:
         if targets:
             for link in targets:
                 if removed:
-                    self._owe(book, side.name, link.object, contact, link, REMOVAL)
+                    self._owe(book, side, link.object, contact, link, lambda: REMOVAL)
                 elif owed := self.owed(side, contact, link):
-                    self._owe(book, side.name, link.object, contact, link, digest_all(owed))
+                    self._owe(book, side, link.object, contact, link, partial(digest_all, owed))
                 else:
                     self._clear(book, side.name, link.object, contact)
         elif not links and self.may_create(book, side, contact):
             object = self.create_object(side)
             keep = {object}
-            owed = self.image(side, contact, object)
-            self._owe(book, side.name, object, contact, None, digest_all(owed))
+            self._owe(book, side, object, contact, None, lambda: digest_all(self.image(side, contact, object)))
         for object in side.objects:
             if object not in keep:
                 self._clear(book, side.name, object, contact)
@@ -126,18 +125,16 @@ class Debts:
         live = sorted((x for x in links if x.state == "live"), key=lambda x: side.rank(x.object))
         return live if removed or self.config.write == "all" else live[:1]
 
+    @staticmethod
     def _owe(
-        self, book: Book, connection: str, object: str, contact: ContactRow, link: LinkRow | None, owed: str
+        book: Book, side: Side, object: str, contact: ContactRow, link: LinkRow | None, mark: Callable[[], str]
     ) -> None:
-        row = book.outbox.get((connection, object, contact.id))
-        if row is not None and row.state == "dead" and row.desired == owed and row.link_id == (link and link.id):
-            return
-        if row is not None and row.state == "dead":
-            book.owe(
-                connection, object, contact, link, state="pending", attempts=0, not_before=0, code=None, error=None
-            )
-        else:
-            book.owe(connection, object, contact, link)
+        """`mark` is the digest of what is owed, which only a dead letter is compared by."""
+        row = book.outbox.get((side.name, object, contact.id))
+        if row is None or row.state != "dead":
+            book.owe(side.name, object, contact, link)
+        elif row.link_id != (link and link.id) or row.desired != mark():
+            book.owe(side.name, object, contact, link, state="pending", attempts=0, not_before=0, code=None, error=None)
 
     @staticmethod
     def _clear(book: Book, connection: str, object: str, contact: ContactRow) -> None:

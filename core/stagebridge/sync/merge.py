@@ -51,14 +51,14 @@ class Merger:
         reading changed with the mapping.
         """
         contact = book.contacts[link.contact_id]
-        image = self.debts.image(side, contact, link.object)
         remapped = bool(link.mapping) and link.mapping != side.mapping.hash
-        o = Observation(book, side, link, contact, view, at, certain, image, remapped, baseline)
+        o = Observation(book, side, link, contact, view, at, certain, remapped, baseline)
         groups = self._changed(o)
         key_changed = KEY in view and not same(view[KEY], link.seen.get(KEY))
         link.mapping, link.version, link.dirty = side.mapping.hash, book.version, True
         if not groups and not key_changed and not remapped and not link.new:
             return
+        o.image = self.debts.image(side, contact, link.object)
         if "stage" in groups.get("stage", ()):
             groups["stage"].remove("stage")
             self.moves.observe(o)
@@ -180,9 +180,8 @@ class Merger:
         if times <= self.config.max_flips:
             return False
         o.note(path, value)
-        self.debts.block(
-            o.link, path, "flapping", o.image.get(path), message=f"went back {times} times after our writes"
-        )
+        image = self.debts.image(o.side, o.contact, o.link.object)
+        self.debts.block(o.link, path, "flapping", image.get(path), message=f"went back {times} times after our writes")
         o.book.open_conflict("flapping", o.contact, o.link, path, times=times)
         o.log(path, o.contact.values.get(path), value, "overruled", "flapping")
         return True

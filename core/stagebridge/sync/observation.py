@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from stagebridge.ledger.book import Book
@@ -13,11 +13,11 @@ from stagebridge.sync.rules import Claim
 from stagebridge.sync.side import Side
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Observation:
-    """`at` is the record's change time and `certain` the times of single paths (ms, our clock); `image` what the platform
-    could hold of the contact before this look; `remapped` says that another mapping read it last time; `baseline` that
-    it is a first sync, which fires nothing."""
+    """`at` is the record's change time and `certain` the times of single paths (ms, our clock); `remapped` says that
+    another mapping read it last time; `baseline` that it is a first sync, which fires nothing; `image` is what the platform
+    could hold of the contact before this look, filled in where something is new."""
 
     book: Book
     side: Side
@@ -26,9 +26,9 @@ class Observation:
     view: View
     at: int
     certain: Mapping[str, int]
-    image: Mapping[str, Any]
     remapped: bool
     baseline: bool
+    image: Mapping[str, Any] = field(default_factory=dict)
 
     def is_first(self, path: str) -> bool:
         """Whether this link never showed the path before, or showed it through another mapping."""

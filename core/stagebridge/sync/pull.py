@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 import orjson
 import sqlalchemy as sa
 
-from stagebridge.connector import Record
+from stagebridge.connector import Page, Record
 from stagebridge.ledger import schema as t
 from stagebridge.ledger.book import Book
 from stagebridge.sync.desk import Desk
@@ -49,21 +49,33 @@ class Puller:
         complete = row is not None and bool(row.complete)
         covered = row.covered if row is not None else None
         pages = iter(side.connector.read(object, since))
-        while True:
+        noted = self.desk.version
+        while (page := next(pages, None)) is not None:
+            if page.covered is not None:
+                covered = max(covered or -1, ms(page.covered) or -1)
+            self._page(side, object, page, noted, covered, report, complete=complete)
+            del page  # the next one is as large
             noted = self.desk.version
-            page = next(pages, None)
-            if page is None:
-                return
-            with self.desk.book() as book:
-                taken = self.intake.take(book, side, page.records, noted=noted, baseline=not complete)
-                if page.covered is not None:
-                    covered = max(covered or -1, ms(page.covered) or -1)
-                self._save(book, side, object, page.cursor, covered, complete or page.covered is not None)
-            report.records += len(page.records)
-            report.pages += 1
-            report.add(taken)
-            self._again(side, taken, report, baseline=not complete)
-            self.desk.tick(side.name, "read", report.records)
+
+    def _page(
+        self,
+        side: Side,
+        object: str,
+        page: Page,
+        noted: int,
+        covered: int | None,
+        report: PullReport,
+        *,
+        complete: bool,
+    ) -> None:
+        with self.desk.book() as book:
+            taken = self.intake.take(book, side, page.records, noted=noted, baseline=not complete)
+            self._save(book, side, object, page.cursor, covered, complete or page.covered is not None)
+        report.records += len(page.records)
+        report.pages += 1
+        report.add(taken)
+        self._again(side, taken, report, baseline=not complete)
+        self.desk.tick(side.name, "read", report.records)
 
     def _save(
         self, book: Book, side: Side, object: str, state: dict[str, object], covered: int | None, complete: bool

@@ -1,41 +1,63 @@
 """Paying what we owe: read again, merge, compute, commit the intent, send, settle.
 
 Before an update the records are read once more in one batch and merged (rule S5); the payload is computed only then.
-State `sending`, a token and the intent are committed before the call (I4); whatever happens to the call, the row
-says what may have landed.
+Before a create the person is looked up by every address that we know (I3). Every batch is a job of its own, and several
+are under way at once: one is verified while another is written and a third is settled.
 """
 
 from __future__ import annotations
 
-import secrets
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
+from typing import Any
 
 import sqlalchemy as sa
 
 from stagebridge.config import ContactsConfig
-from stagebridge.connector import Entry, Outcome, Record, Rejected, Unknown
-from stagebridge.contact import is_blank, same
+from stagebridge.connector import Entry, Outcome, Record, Rejected, Unknown, Write
 from stagebridge.errors import NoAnswer
 from stagebridge.ledger import schema as t
 from stagebridge.ledger.book import Book
-from stagebridge.ledger.rows import ContactRow, LinkRow, OutboxRow
-from stagebridge.sync.debts import Debts, digest_all
+from stagebridge.ledger.tables import chunks
+from stagebridge.sync.debts import Debts
 from stagebridge.sync.desk import Desk
+from stagebridge.sync.flight import Flight, Steps
 from stagebridge.sync.intake import Intake
+from stagebridge.sync.prepare import Preparer, emails_to_look_up
 from stagebridge.sync.pull import Puller, as_asked
 from stagebridge.sync.reports import PullReport, PushReport
 from stagebridge.sync.settle import Sent, Settler
 from stagebridge.sync.side import Side
 
-T = TypeVar("T")
-R = TypeVar("R")
-LOAD_LEASE = 2 * 3600 * 1000
-"""How long (ms) a bulk load may be under way."""
 TRIES = 4
 """How often one run takes up the same row: after a parked path, a conflict that became a link, a short wait."""
+
+
+@dataclass(slots=True)
+class _Sweep:
+    """Everything due of one object, once."""
+
+    side: Side
+    object: str
+    creates: bool
+    write: Write
+    report: PushReport
+    flight: Flight
+    taken_up: int = 0
+    done: int = 0
+
+
+@dataclass(slots=True)
+class _Window:
+    """Creates that are looked up together, so that every call is full; `asked` counts the look-ups still to come."""
+
+    batches: list[list[int]]
+    in_bulk: bool
+    asks: list[tuple[str, Any, list[str]]] = field(default_factory=list)
+    asked: int = 0
 
 
 class Pusher:
@@ -44,221 +66,184 @@ class Pusher:
         *, flight: int | None = None,
     ) -> None:  # fmt: skip
         self.desk = desk
-        self.debts = debts
         self.intake = intake
         self.puller = puller
         self.settler = settler
+        self.preparer = Preparer(desk, debts, intake, settler)
         self.config = config
         self.flight = flight
         self._tries: Counter[int] = Counter()
+        """Of rows that are still owed: whatever has been settled needs no memory."""
         self.only: set[int] | None = None
         """Contacts to write, for a pilot; None: all."""
 
     def push(self, side: Side, report: PushReport) -> int:
         """Send what is due now; returns how many rows were taken up. Raises what the connector raises."""
+        write = side.connector.capabilities.write
+        if write is None:
+            return 0
         taken_up = 0
         for object in side.objects:
-            taken_up += self._sweep(side, object, report, creates=False)
-            taken_up += self._sweep(side, object, report, creates=True)
+            for creates in (False, True):
+                sweep = _Sweep(side, object, creates, write, report, Flight(self.flight or write.flight))
+                if creates:
+                    self._create(sweep)
+                else:
+                    sweep.flight.run(self._updates(sweep))
+                taken_up += sweep.taken_up
         return taken_up
 
-    def _sweep(self, side: Side, object: str, report: PushReport, *, creates: bool) -> int:
-        """Everything due of one object, in batches, several of them under way at once."""
-        write = side.connector.capabilities.write
-        flight = self.flight or (write.flight if write else 1)
-        last, total = 0, 0
+    # --- what is due -------------------------------------------------------------------------------------------
+
+    def _windows(self, sweep: _Sweep) -> Iterator[tuple[list[list[int]], bool]]:
+        """Batches of rows that are due, and whether they are to be loaded in bulk: as many as are under way at once, or one
+        bulk load."""
+        last = 0
         while True:
             with self.desk.ledger.begin() as tx:
-                load = None
-                if creates and write is not None and write.load:
-                    load = self._load_size(tx, side, object, write.load, last)
-                ids = self._due(tx, side, object, creates, last, load or side.batch * flight)
-            if not ids:
-                return total
-            last, total = ids[-1], total + len(ids)
+                load = self._load_size(tx, sweep, last)
+                size = load or sweep.side.batch
+                rows = self._due(tx, sweep, last, load or size * sweep.flight.width)
+            if not rows:
+                return
+            last = rows[-1][0]
+            ids = self._wanted(rows)
             self._tries.update(ids)
-            size = load or side.batch
-            batches = [ids[i : i + size] for i in range(0, len(ids), size)]
-            if creates:
-                self._look_up(side, object, ids, report)
-                found: list[dict[str, Record]] = [{} for _ in batches]
-            else:
-                found = self._verify(side, object, batches, report)
-            sends = []
-            for batch, records in zip(batches, found, strict=True):
-                sent = self._prepare(side, object, batch, records, load=bool(load))
-                if sent:
-                    sends.append([s for s in sent if not s.removes])
-                    self._remove(side, object, [s for s in sent if s.removes], report)
-            self._send(side, object, sends, report, load=bool(load))
-            self.desk.tick(side.name, "create" if creates else "update", total)
+            sweep.taken_up += len(ids)
+            if ids:
+                yield [ids[i : i + size] for i in range(0, len(ids), size)], bool(load)
 
-    def _load_size(self, tx: sa.Connection, side: Side, object: str, load: int, last: int) -> int | None:
+    def _load_size(self, tx: sa.Connection, sweep: _Sweep, last: int) -> int | None:
         """The size of one bulk load, where so many are to be created that it is worth its latency."""
-        above = side.connector.load_above
-        return load if len(self._due(tx, side, object, True, last, above + 1)) > above else None
+        if not (sweep.creates and sweep.write.load):
+            return None
+        above = sweep.side.connector.load_above
+        return sweep.write.load if len(self._wanted(self._due(tx, sweep, last, above + 1))) > above else None
 
-    def _due(self, tx: sa.Connection, side: Side, object: str, creates: bool, last: int, limit: int) -> list[int]:
+    def _due(self, tx: sa.Connection, sweep: _Sweep, last: int, limit: int) -> list[tuple[int, int]]:
+        """(row, contact) of those after row `last`."""
         c = t.outbox.c
         query = sa.select(c.id, c.contact_id).where(
-            c.connection == side.name, c.object == object, c.state == "pending", c.not_before <= self.desk.now,
-            c.id > last, c.link_id.is_(None) if creates else c.link_id.is_not(None),
+            c.connection == sweep.side.name, c.object == sweep.object, c.state == "pending",
+            c.not_before <= self.desk.now, c.id > last, c.link_id.is_(None) if sweep.creates else c.link_id.is_not(None),
         )  # fmt: skip
-        if creates:
+        if sweep.creates:
             # whoever was first seen after the last full look at this side may be there already (rule I3)
-            covered = self.puller.covered(tx, side)
+            covered = self.puller.covered(tx, sweep.side)
             query = query.join(t.contact, t.contact.c.id == c.contact_id).where(t.contact.c.first_seen < covered)
-        rows = tx.execute(query.order_by(c.id).limit(limit)).all()
-        return [r.id for r in rows if self._tries[r.id] < TRIES and (self.only is None or r.contact_id in self.only)]
+        return [(r.id, r.contact_id) for r in tx.execute(query.order_by(c.id).limit(limit))]
 
-    # --- looking before writing --------------------------------------------------------------------------------
+    def _wanted(self, rows: Sequence[tuple[int, int]]) -> list[int]:
+        return [i for i, who in rows if self._tries[i] < TRIES and (self.only is None or who in self.only)]
 
-    def _verify(
-        self, side: Side, object: str, batches: Sequence[list[int]], report: PushReport
-    ) -> list[dict[str, Record]]:
-        """Read the records again, in one call a batch, and merge what they show."""
+    # --- updates -----------------------------------------------------------------------------------------------
+
+    def _updates(self, sweep: _Sweep) -> Iterator[Steps[None]]:
+        for batches, _ in self._windows(sweep):
+            if self.config.verify == "changed":
+                self.puller.pull(sweep.side, PullReport())
+                sweep.report.calls["verify"] += 1
+            for ids in batches:
+                yield self._update(sweep, ids)
+
+    def _update(self, sweep: _Sweep, ids: list[int]) -> Steps[None]:
+        records: dict[str, Record] = {}
+        if self.config.verify == "always":
+            records = yield from self._verify(sweep, ids)
+        yield from self._pay(sweep, ids, records, in_bulk=False)
+
+    def _verify(self, sweep: _Sweep, ids: Sequence[int]) -> Steps[dict[str, Record]]:
+        """Read the records again, in one call, and merge what they show."""
+        side, object = sweep.side, sweep.object
         with self.desk.ledger.begin() as tx:
             c = t.outbox.c
-            query = (
-                sa.select(c.id, t.link.c.remote_id)
-                .join(t.link, t.link.c.id == c.link_id)
-                .where(c.id.in_([i for b in batches for i in b]))
-            )
-            remote = {r.id: r.remote_id for r in tx.execute(query)}
-        if self.config.verify != "always":
-            if self.config.verify == "changed":
-                self.puller.pull(side, PullReport())
-                report.calls["verify"] += 1
-            return [{} for _ in batches]
+            query = sa.select(t.link.c.remote_id).join(t.outbox, t.link.c.id == c.link_id).where(c.id.in_(ids))
+            asked = list(tx.execute(query).scalars())
+        if not asked:
+            return {}
         noted = self.desk.version
-        wanted = [[remote[i] for i in b if i in remote] for b in batches]
-        found = self._parallel(lambda ids: side.connector.fetch(object, ids) if ids else {}, wanted)
-        report.calls["verify"] += len(wanted)
-        for ids, records in zip(wanted, found, strict=True):
-            with self.desk.book() as book:
-                taken = self.intake.take(book, side, as_asked(object, ids, records), noted=noted, baseline=False)
-            self.puller._again(side, taken, PullReport(), baseline=False)
-        return found
+        records: dict[str, Record] = yield lambda: side.connector.fetch(object, asked)
+        sweep.report.calls["verify"] += 1
+        with self.desk.book() as book:
+            taken = self.intake.take(book, side, as_asked(object, asked, records), noted=noted, baseline=False)
+        self.puller._again(side, taken, PullReport(), baseline=False)
+        return records
 
-    def _look_up(self, side: Side, object: str, ids: Sequence[int], report: PushReport) -> None:
-        """Before a create: is this person there already, under an address we know? (rule I3)"""
-        with self.desk.ledger.begin() as tx:
-            book = Book(tx, now=self.desk.now, version=self.desk.version)
-            rows = book.outbox_rows(sa.select(t.outbox).where(t.outbox.c.id.in_(list(ids))))
-            emails = sorted({e for r in rows for e in _emails(book.contacts[r.contact_id])})
-            keys = [book.contacts[r.contact_id].key for r in rows]
-        write = side.connector.capabilities.write
-        asks: list[tuple[str, Any, list[str]]] = [(o, "email", emails) for o in side.objects if emails]
-        if write is not None and not write.upsert_key and side.mapping.field("external_id", object):
+    # --- creates -----------------------------------------------------------------------------------------------
+
+    def _create(self, sweep: _Sweep) -> None:
+        windows = self._windows(sweep)
+        for first in windows:
+            # all of a bulk load is in memory at once: one comes after the other
+            sweep.flight.run(self._creates(sweep, [first] if first[1] else chain([first], windows)))
+
+    def _creates(self, sweep: _Sweep, windows: Iterable[tuple[list[list[int]], bool]]) -> Iterator[Steps[None]]:
+        for batches, in_bulk in windows:
+            window = _Window(batches, in_bulk)
+            self._what_to_ask(sweep, window)
+            window.asked = len(window.asks)
+            if not window.asks:
+                self._begin(sweep, window)
+            for ask in window.asks:
+                yield self._look_up(sweep, window, *ask)
+
+    def _what_to_ask(self, sweep: _Sweep, window: _Window) -> None:
+        """Is this person there already, under our key or an address we know? (rule I3)"""
+        side = sweep.side
+        emails: set[str] = set()
+        keys: list[str] = []
+        for ids in chunks(i for batch in window.batches for i in batch):
+            with self.desk.ledger.begin() as tx:
+                book = Book(tx, now=self.desk.now, version=self.desk.version)
+                rows = book.outbox_rows(sa.select(t.outbox).where(t.outbox.c.id.in_(ids)))
+                emails.update(e for r in rows for e in emails_to_look_up(book.contacts[r.contact_id]))
+                keys += [book.contacts[r.contact_id].key for r in rows]
+        asks: list[tuple[str, Any, list[str]]] = [(o, "email", sorted(emails)) for o in side.objects]
+        if not sweep.write.upsert_key and side.mapping.field("external_id", sweep.object):
             asks += [(o, "external_id", keys) for o in side.objects]
-        for where, by, values in asks:
-            for start in range(0, len(values), side.batch):
-                noted = self.desk.version
-                hits = side.connector.find(where, by, values[start : start + side.batch])
-                report.calls["look up"] += 1
-                if not hits:
-                    continue
-                with self.desk.book() as book:
-                    taken = self.intake.take(book, side, hits, noted=noted, baseline=False)
-                self.puller._again(side, taken, PullReport(), baseline=False)
+        window.asks = [
+            (where, by, values[start : start + side.batch])
+            for where, by, values in asks
+            for start in range(0, len(values), side.batch)
+        ]
+
+    def _look_up(self, sweep: _Sweep, window: _Window, where: str, by: Any, values: list[str]) -> Steps[None]:
+        side, noted = sweep.side, self.desk.version
+        hits = yield lambda: side.connector.find(where, by, values)
+        sweep.report.calls["look up"] += 1
+        if hits:
+            with self.desk.book() as book:
+                taken = self.intake.take(book, side, hits, noted=noted, baseline=False)
+            self.puller._again(side, taken, PullReport(), baseline=False)
+        window.asked -= 1
+        if not window.asked:
+            self._begin(sweep, window)
+
+    def _begin(self, sweep: _Sweep, window: _Window) -> None:
+        for ids in window.batches:
+            sweep.flight.add(self._pay(sweep, ids, {}, in_bulk=window.in_bulk))
 
     # --- one batch ---------------------------------------------------------------------------------------------
 
-    def _prepare(
-        self, side: Side, object: str, ids: Sequence[int], records: dict[str, Record], *, load: bool
-    ) -> list[Sent]:
-        """Compute the payloads and commit the intents, in one transaction."""
-        sends: list[Sent] = []
-        with self.desk.book() as book:
-            c = t.outbox.c
-            query = sa.select(t.outbox).where(
-                c.id.in_(list(ids)), c.state == "pending", c.connection == side.name, c.object == object
-            )
-            for row in book.outbox_rows(query):
-                contact = book.contacts[row.contact_id]
-                if row.link_id is None:
-                    sent = self._new(book, side, object, row, contact)
-                else:
-                    link = book.links[row.link_id]
-                    sent = self._changed(book, side, row, contact, link, records.get(link.remote_id))
-                if sent is None:
-                    book.touched.add(contact.id)
-                    continue
-                book.set_outbox(
-                    row, state="sending", token=secrets.token_hex(8), mark=book.now, intent=sent.intent,
-                    lease=book.now + (LOAD_LEASE if load else self.settler.patience(side)),
-                    attempts=row.attempts + 1,
-                )  # fmt: skip
-                sent.token = row.token or ""
-                sends.append(sent)
-            self.intake.count_debts(book)
-        return sends
-
-    def _changed(
-        self, book: Book, side: Side, row: OutboxRow, contact: ContactRow, link: LinkRow, record: Record | None
-    ) -> Sent | None:
-        if link.state != "live" or (record is not None and record.id != link.remote_id):
-            return None
-        if self.debts.removed(book, contact):
-            entry = Entry(link.object, {}, link.remote_id, None, contact.key, contact.values.get("email"))
-            return Sent(row.id, "", entry, {}, removes=True)
-        owed = self.debts.owed(side, contact, link)
-        if not owed:
-            return None
-        if record is not None:
-            base = record.data
-        else:  # not read again: what it showed last, in the platform's own shape
-            base = dict(side.mapping.write({p: v for p, v in link.seen.items() if not is_blank(v)}, object=link.object))
-        view = side.mapping.read(base, link.object)
-        payload = side.mapping.write(
-            self.debts.desired(contact), onto=base, seen=view, only=frozenset(owed), object=link.object
-        )
-        for path in owed.keys() - payload.paths:
-            if path in payload.problems:
-                self.debts.block(
-                    link, path, "unwritable", owed[path], mapping=side.mapping.hash, message=payload.problems[path]
-                )
-            else:  # it reads so already
-                link.sent[path] = owed[path]
-            link.dirty = True
-        intent = {p: v for p, v in owed.items() if p in payload.paths}
-        if not intent:
-            return None
-        entry = Entry(link.object, dict(payload), link.remote_id, base, contact.key, contact.values.get("email"),
-                      self.debts.desired(contact))  # fmt: skip
-        return Sent(row.id, "", entry, intent)
-
-    def _new(self, book: Book, side: Side, object: str, row: OutboxRow, contact: ContactRow) -> Sent | None:
-        if not self.debts.may_create(book, side, contact) or any(
-            x.connection == side.name for x in book.links_of(contact)
-        ):
-            return None
-        taken = [
-            c for e in _emails(contact) for c in book.holders("email", e)
-            if c is not contact and any(x.connection == side.name for x in book.links_of(c))
-        ]  # fmt: skip
-        if taken:
-            owed = self.debts.image(side, contact, object)
-            book.set_outbox(
-                row, state="dead", desired=digest_all(owed), code="SB-ADDRESS-TAKEN",
-                error=f"another contact's record in {side.name} holds this address; link or merge them",
-            )  # fmt: skip
-            return None
-        parked = {p for p, b in row.parked.items() if same(b.get("mapping"), side.mapping.hash)}
-        wanted = {p: v for p, v in self.debts.desired(contact).items() if p not in parked}
-        payload = side.mapping.write(wanted, object=object)
-        image = self.debts.image(side, contact, object)
-        intent = {p: v for p, v in image.items() if p in payload.paths}
-        if not intent:
-            return None
-        entry = Entry(object, dict(payload), None, None, contact.key, contact.values.get("email"), wanted)
-        return Sent(row.id, "", entry, intent)
-
-    def _remove(self, side: Side, object: str, sents: Sequence[Sent], report: PushReport) -> None:
-        """Delete records, one call each: no platform deletes many in a way that says what became of each."""
-        for sent in sents:
-            self.settler.settle(side, object, [sent], [self._removal(side, sent.entry)], report)
+    def _pay(self, sweep: _Sweep, ids: list[int], records: dict[str, Record], *, in_bulk: bool) -> Steps[None]:
+        """Compute, commit, send, settle."""
+        side, object, report = sweep.side, sweep.object, sweep.report
+        sents = [s for some in chunks(ids) for s in self.preparer.prepare(side, object, some, records, load=in_bulk)]
+        for sent in (s for s in sents if s.removes):
+            # one call each: no platform deletes many in a way that says what became of each
+            outcome = yield partial(self._removal, side, sent.entry)
+            yield from self.settler.settle(side, object, [sent], [outcome], report)
             report.calls["delete"] += 1
+        written = [s for s in sents if not s.removes]
+        if written:
+            outcomes = yield lambda: self._write(side, written, in_bulk)
+            report.calls["write"] += 1
+            for start in range(0, len(written), side.batch):  # a bulk load's are too many for one transaction
+                some = slice(start, start + side.batch)
+                yield from self.settler.settle(side, object, written[some], outcomes[some], report)
+        self._forget(ids)
+        sweep.done += len(ids)
+        self.desk.tick(side.name, "create" if sweep.creates else "update", sweep.done)
 
     def _removal(self, side: Side, entry: Entry) -> Outcome:
         able = side.connector.capabilities
@@ -272,36 +257,20 @@ class Pusher:
             return Unknown(str(error))
         return Rejected("SB-CANNOT-DELETE", f"{side.name} cannot {self.config.deletes} records; do it there by hand")
 
-    def _send(self, side: Side, object: str, batches: Sequence[list[Sent]], report: PushReport, *, load: bool) -> None:
-        answers = self._parallel(lambda batch: self._write(side, batch, load), batches)
-        report.calls["write"] += len(batches)
-        failure: Exception | None = None
-        for batch, answer in zip(batches, answers, strict=True):
-            if isinstance(answer, Exception):
-                failure = answer
-                continue
-            self.settler.settle(side, object, batch, answer, report)
-        if failure is not None:
-            raise failure
-
     @staticmethod
-    def _write(side: Side, batch: Sequence[Sent], load: bool) -> list[Outcome] | Exception:
+    def _write(side: Side, batch: Sequence[Sent], in_bulk: bool) -> list[Outcome]:
         entries = [s.entry for s in batch]
         try:
-            return side.connector.load(entries) if load else side.connector.write(entries)
+            return side.connector.load(entries) if in_bulk else side.connector.write(entries)
         except NoAnswer as error:
             return [Unknown(str(error)) for _ in batch]
-        except Exception as error:  # the other calls under way are settled before it goes on
-            return error
 
-    def _parallel(self, call: Callable[[T], R], items: Iterable[T]) -> list[R]:
-        listed = list(items)
-        if len(listed) < 2 or self.flight == 1:
-            return [call(x) for x in listed]
-        with ThreadPoolExecutor(max_workers=len(listed), thread_name_prefix="stagebridge") as pool:
-            return list(pool.map(call, listed))
-
-
-def _emails(contact: ContactRow) -> list[str]:
-    found = [contact.values.get("email"), *sorted(contact.values.get("emails") or ())]
-    return [e.casefold() for e in found if e]
+    def _forget(self, ids: Sequence[int]) -> None:
+        """Keep in mind only those that are still owed: memory does not grow with contacts (G8)."""
+        with self.desk.ledger.begin() as tx:
+            c, owed = t.outbox.c, set[int]()
+            for part in chunks(ids):
+                owed.update(tx.execute(sa.select(c.id).where(c.id.in_(part))).scalars())
+        for i in ids:
+            if i not in owed:
+                del self._tries[i]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,6 +20,7 @@ from stagebridge.ledger.book import Book
 from stagebridge.ledger.rows import ContactRow, LinkRow, OutboxRow
 from stagebridge.sync.debts import Debts, digest_all
 from stagebridge.sync.desk import Desk
+from stagebridge.sync.flight import Steps
 from stagebridge.sync.intake import Intake, mark_hint
 from stagebridge.sync.landing import Landing
 from stagebridge.sync.removals import REMOVAL, deleted_by_us
@@ -54,11 +56,11 @@ class Settler:
 
     def settle(
         self, side: Side, object: str, batch: Sequence[Sent], outcomes: Sequence[Outcome], report: PushReport
-    ) -> None:
+    ) -> Steps[None]:
         """Settle one call's outcomes in one transaction, reading back first where the answer holds no record."""
         noted = self.desk.version
         written = [o for s, o in zip(batch, outcomes, strict=True) if not s.removes]
-        records = self._read_back(side, object, written, report)
+        records = yield from self._read_back(side, object, written, report)
         follow: list[Record] = []
         with self.desk.book() as book:
             tokens = {s.row_id: s.token for s in batch}
@@ -76,7 +78,9 @@ class Settler:
                 self.intake.take(book, side, follow, noted=noted, baseline=False)
             self.intake.count_debts(book)
 
-    def _read_back(self, side: Side, object: str, outcomes: Sequence[Outcome], report: PushReport) -> dict[str, Record]:
+    def _read_back(
+        self, side: Side, object: str, outcomes: Sequence[Outcome], report: PushReport
+    ) -> Steps[dict[str, Record]]:
         wanted: dict[str, list[str]] = {}
         for o in outcomes:
             if isinstance(o, Done) and o.record is None:
@@ -86,7 +90,8 @@ class Settler:
         found: dict[str, Record] = {}
         for where, ids in wanted.items():
             for start in range(0, len(ids), side.batch):
-                found |= side.connector.fetch(where, ids[start : start + side.batch])
+                some = ids[start : start + side.batch]
+                found |= yield partial(side.connector.fetch, where, some)
                 report.calls["read back"] += 1
         return found
 

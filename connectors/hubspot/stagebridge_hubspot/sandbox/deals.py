@@ -103,7 +103,8 @@ def search(account: Account, call: Call) -> Answer:
         props = next((p for since, p in reversed(deal.snaps) if since <= at), None)
         if props is not None:
             rows.append((deal, props))
-    return searched(account, call, account.deals.properties, rows, lambda d, names, p: _record(account, d, names, p))
+    deals = account.deals.properties
+    return searched(account, call, deals, lambda _: rows, lambda d, names, p: _record(account, d, names, p))
 
 
 def pipelines(account: Account, call: Call) -> Answer:

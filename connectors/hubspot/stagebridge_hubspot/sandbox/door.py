@@ -81,7 +81,7 @@ class Door:
         if call.endpoint == "associations":  # batches of associations are exempt from the ten seconds
             return None
         name, limit = self._window(call)
-        self._left = self.windows.take(name, limit, 10)
+        self._left = self.windows.take(name, limit, self.switches["ten_seconds"])
         return self.limited("TEN_SECONDLY_ROLLING") if self._left is None else None
 
     def _window(self, call: Call) -> tuple[str, int]:
@@ -101,7 +101,7 @@ class Door:
             return {}
         (name, limit), left = self._window(call), self._left or 0
         out: dict[str, Any] = {
-            "Max": limit, "Remaining": left, "Interval-Milliseconds": 10_000,
+            "Max": limit, "Remaining": left, "Interval-Milliseconds": int(self.switches["ten_seconds"] * 1000),
             "Secondly": limit // 10, "Secondly-Remaining": min(limit // 10, left),
         }  # fmt: skip
         if name != "oauth":

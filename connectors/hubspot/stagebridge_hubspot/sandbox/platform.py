@@ -40,6 +40,7 @@ class HubSpotSandbox(Platform):
         "limits_in_real_time": Switch(False, "count on the machine's clock, to prove a client's pace with scaled numbers"),
         "per_10_seconds": Switch(190, "calls of one private app in ten seconds: 100, 190 or 250 by subscription"),
         "per_10_seconds_oauth": Switch(110, "calls of one OAuth app in ten seconds"),
+        "ten_seconds": Switch(10.0, "how long these ten seconds are: less, and the numbers are scaled"),
         "search_per_second": Switch(5, "search calls of the account in one second"),
         "per_day": Switch(625_000, "calls of the account from midnight to midnight"),
         "time_zone": Switch("US/Eastern", "the account's, whose midnight ends a day"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -94,6 +94,10 @@ class Store:
 
     def live(self) -> Iterator[Contact]:
         return (c for c in self.contacts.values() if c.archived_at is None and c.into is None)
+
+    def after(self, id_: int) -> Iterator[Contact]:
+        """All records with higher ids, in their order."""
+        return (self.contacts[str(i)] for i in self.ids[bisect_right(self.ids, id_) :])
 
     def page(self, after: int, limit: int, *, archived: bool) -> list[Contact]:
         """Up to `limit` records with ids from `after` on."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@.]+\Z")
@@ -15,6 +16,7 @@ def iso(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+@lru_cache(65_536)
 def to_ms(text: str) -> int:
     """Epoch milliseconds or ISO 8601; without a zone it is UTC. Raises ValueError."""
     if re.fullmatch(r"-?\d+", text):

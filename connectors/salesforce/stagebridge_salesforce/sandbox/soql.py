@@ -31,6 +31,8 @@ class Query:
     limit: int | None = None
     count: bool = False
     used: set[str] = field(default_factory=set)
+    ids: list[str] = field(default_factory=list)
+    """The only ones that it can find, where it asks for nothing else."""
 
 
 def parse(text: str) -> Query:
@@ -66,7 +68,9 @@ class _Parser:
         self._expect("FROM")
         query = Query(fields, self._word(), count=count)
         if self._take("WHERE"):
+            start = self.at
             query.test = self._or()
+            query.ids = _ids(self.tokens[start : self.at])
         if self._take("ORDER"):
             self._expect("BY")
             while True:
@@ -188,6 +192,14 @@ class _Parser:
             raise Malformed(f"unexpected token: '{found}'")
         self.at += 1
         return self.tokens[self.at - 1][1]
+
+
+def _ids(condition: list[tuple[str, str]]) -> list[str]:
+    """Those of a condition that is `Id IN (…)` and nothing else."""
+    words = [text.upper() for kind, text in condition if kind == "word"]
+    if words != ["ID", "IN"]:
+        return []
+    return list(dict.fromkeys(text[1:-1] for kind, text in condition if kind == "string"))
 
 
 def get(row: Row, name: str) -> Any:
