@@ -17,7 +17,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = "0001"
+VERSION = "0002"
 """The newest revision in `migrations`, which brings a ledger to these tables."""
 
 metadata = MetaData(
