@@ -6,6 +6,7 @@ from pathlib import Path
 
 from delivery_world import Counter, Shop
 from engine_world import world
+from meta_kit import DATASET
 from stagebridge.config import EventsConfig, SendRule
 from stagebridge.connector import HookRequest
 from stagebridge.sandbox import Sandbox
@@ -46,3 +47,37 @@ def test_a_lead_arrives_once_as_a_contact_and_its_stages_go_back_under_its_id(tm
         s.sync()
         [told] = source(w.boxes["ads"], CRM)["counted"]
         assert (told["event"], told["lead_id"]) == ("Qualified", LEAD)
+
+
+def test_a_lead_of_meta_arrives_by_its_webhook_or_without_and_its_stages_go_back(tmp_path: Path) -> None:
+    page, form = "100100100100100", "200200200200200"
+    with world(tmp_path, crm="hubspot", ads="meta") as w:
+        w.extra = {
+            "ads": {
+                "token": "${TOKEN}", "dataset": DATASET, "forms": [form], "app_secret": "${SECRET}", "mode": "read",
+                "page_id": page, "crm_name": "HubSpot", "ads_consent": "not_denied",
+            }
+        }  # fmt: skip
+        rule = SendRule(("marketing_qualified",), "StageChanged", to=("ads",))
+        s, meta = Shop(w, Counter(w.clock), events=EventsConfig((rule,))), w.boxes["ads"]
+        meta.seed(
+            {"datasets": [{"id": DATASET, "name": "Shop"}], "pages": [{"id": page, "name": "Shop", "subscribed": True}]}
+        )
+        meta.seed({"forms": [{"id": form, "page_id": page, "name": "Newsletter"}]})
+        s.sync()
+        answers = {"email": "zoe@example.com", "last_name": "Şahin", "phone_number": "+442079460001"}
+        [told] = meta.seed({"leads": [{"form_id": form, "fields": answers}]})["ids"]["leads"]
+        with s.work(1) as work:
+            assert work.engine.receive("ads", hook(meta)) == 1
+        s.sync()
+        meta.seed({"leads": [{"form_id": form, "fields": {"email": "bob@example.com", "last_name": "Bob"}}]})
+        s.sync(3600)  # nobody told of this one
+        people = w.in_hubspot("crm")
+        assert people.keys() == {"zoe@example.com", "bob@example.com"}
+        assert people["zoe@example.com"]["lifecyclestage"] == "lead"
+        assert meta.state()["datasets"][DATASET]["counted"] == []
+        w.boxes["crm"].seed({"edit": {people["zoe@example.com"]["id"]: {"lifecyclestage": "marketingqualifiedlead"}}})
+        s.sync()
+        s.sync()
+        [counted] = meta.state()["datasets"][DATASET]["counted"]
+        assert (counted["event_name"], str(counted["event"]["user_data"]["lead_id"])) == ("marketing_qualified", told)
