@@ -21,8 +21,8 @@ Salesforce: pages of 2,000, batches of 200, and two objects that hold people, Co
                  2 queries before the creates
                  3 ⌈n/200⌉: each batch is read again, written, and read back, because an answer to a write holds no record
                  4 ⌈c/200⌉: each batch of new people is looked up in both objects, written and read back;
-                   or, from 2,001 on, 3 ⌈c/200⌉ and for every 5,000 a bulk job: opened, filled, closed, asked after, and
-                   its three lists of results read
+                   where more than 2,000 are left, 2,500 of them are written by a bulk job instead: opened, filled, closed,
+                   asked after, and its three lists of results read
     second       ⌈n/2000⌉ and ⌈c/2000⌉ pages, at least 1 of each
     third        2 queries
     all again    as second
@@ -37,7 +37,7 @@ from math import ceil
 from people import only_in
 
 BULK_ABOVE = 2000
-BULK_JOB = 5000
+BULK_JOB = 2500
 BULK_CALLS = 7
 
 
@@ -46,8 +46,7 @@ def first_sync(people: int) -> dict[str, int]:
     n, c = held["crm"], new["crm"]
     crm = _pages(n, 100) + 1 + 1 + 2 * ceil(n / 100) + 2 * ceil(c / 100)
     n, c = held["sales"], new["sales"]
-    written = ceil(c / 200) if c <= BULK_ABOVE else BULK_CALLS * ceil(c / BULK_JOB)
-    sales = _pages(n, 2000) + 1 + 2 + 3 * ceil(n / 200) + 3 * ceil(c / 200) + written
+    sales = _pages(n, 2000) + 1 + 2 + 3 * ceil(n / 200) + 3 * ceil(c / 200) + _written(c)
     return {"crm": crm, "sales": sales}
 
 
@@ -65,6 +64,12 @@ def nothing_new(people: int) -> dict[str, int]:
 
 def all_again(people: int) -> dict[str, int]:
     return {"crm": _pages(people, 100) + 1, "sales": _both_objects(people)}
+
+
+def _written(new: int) -> int:
+    if new > BULK_ABOVE:
+        return BULK_CALLS + _written(max(0, new - BULK_JOB))
+    return ceil(new / 200)
 
 
 def _sizes(people: int) -> tuple[dict[str, int], dict[str, int]]:

@@ -16,12 +16,13 @@ FIRST_SYNC, ALL_AGAIN = 21, 7.7
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """`target` in words; `met` is None for an aim, which is told and decides nothing."""
+    """`target` in words; an `aim` is told and decides nothing."""
 
     name: str
     measured: str
     target: str
-    met: bool | None
+    met: bool
+    aim: bool = False
 
 
 def figures(results: dict[str, Any]) -> list[Figure]:
@@ -46,7 +47,11 @@ def figures(results: dict[str, Any]) -> list[Figure]:
             words = "first sync" if name == "first sync" else "unchanged re-read"
             found.append(
                 Figure(
-                    f"CPU per record, {words}, {_n(size)}", f"{times:.0f} × ({micro:.0f} µs)", f"{aim} × (aim)", None
+                    f"CPU per record, {words}, {_n(size)}",
+                    f"{times:.0f} × ({micro:.0f} µs)",
+                    f"{aim} × (aim)",
+                    times <= aim,
+                    aim=True,
                 )
             )
     return found
@@ -83,7 +88,7 @@ def _n(size: str) -> str:
 
 
 def _verdict(figure: Figure) -> str:
-    return {True: "yes", False: "NO", None: "–"}[figure.met]
+    return "yes" if figure.met else "no" if figure.aim else "NO"
 
 
 def table(figures: Sequence[Figure]) -> str:
@@ -123,7 +128,8 @@ def _cpu(results: dict[str, Any]) -> list[str]:
     rows = [
         (
             _n(size), one["name"], f"{one['cpu']:.2f} s", f"{one['cpu'] / records(int(size)) * 1e6:.1f} µs",
-            f"{one['reference'] * 1e6:.2f} µs", f"{multiple(one, int(size)):.1f} ×", f"{one['writes']:,}",
+            f"{one['reference'] * 1e6:.2f} µs", f"{multiple(one, int(size)):.1f} ×", f"{one['carried']:,}",
+            f"{one['cpu'] / max(1, one['carried']) / one['reference']:.1f} ×", f"{one['writes']:,}",
         )
         for size, found in results["rounds"].items()
         for one in found["rounds"]
@@ -135,13 +141,20 @@ def _cpu(results: dict[str, Any]) -> list[str]:
         "",
         "Of the engine's process, all threads, for each record that the two systems hold (everybody has one in both). The "
         "reference is orjson loads + dumps + SHA-256 of one frozen record (`reference.py`), taken just before and after "
-        "each round; the multiple is what two machines, or two versions, can be compared by.",
+        "each round; the multiple is what two machines, or two versions, can be compared by. *Carried* are the records in "
+        "the requests and answers of the round.",
         "",
-        *_markdown(("people", "round", "CPU", "per record", "reference", "multiple", "writes"), rows),
+        *_markdown(
+            ("people", "round", "CPU", "per record", "reference", "multiple", "carried", "per carried one", "writes"),
+            rows,
+        ),
         "",
-        "In the first sync each record is read, decoded, identified and merged, its debts counted, planned for, read again "
-        "for verification, compared, written, and settled; a Salesforce record is read back besides. The second round "
-        "reads all of our own writes once more, because the platforms date them new. What it is made of (a profile of "
+        "The aims (55 and 20 µs) are older than the engine and stand in the table as they were. In the first sync each "
+        "record is read, identified and merged, what is owed is counted and planned, it is read again for verification, "
+        "written, settled, in Salesforce read back besides, and every step is in the ledger before the next. The second "
+        "round reads all of our own writes once more, because the platforms date them new. In the last one the "
+        "fingerprint of the raw record ends it: what remains is asking, decoding, hashing and one look-up a page. What "
+        "they are made of (a profile of "
         f"CPU time, {_n(min(results['rounds'], key=int))} people, one thread):",
         "",
         *_markdown(
@@ -181,7 +194,8 @@ def _memory(results: dict[str, Any]) -> list[str]:
     return [
         "## Memory",
         "",
-        "The most that the engine's process has held (resident), after imports and opening the accounts, and after each round.",
+        "The most that the engine's process has held (resident), after imports and opening the accounts, and after each "
+        "round. It is the engine as a library; what the command draws its tables with is not in it.",
         "",
         *_markdown(("people", "opened", *names), rows),
         "",

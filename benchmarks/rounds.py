@@ -59,7 +59,8 @@ def configuration(folder: Path, crm: str, sales: str) -> Path:
 
 def counted(url: str) -> dict[str, Any]:
     found: dict[str, Any] = requests.get(f"{url}/_sandbox/requests?status=0", timeout=60).json()
-    return {"count": found["count"], "by_route": found["by_route"], "by_status": found["by_status"]}
+    carried = sum(found["records"].values())
+    return {"count": found["count"], "records": carried, "by_route": found["by_route"], "by_status": found["by_status"]}
 
 
 def peak_mb() -> float:
@@ -108,17 +109,19 @@ def main() -> None:
     reference = [seconds_per_record()]
     for name, full, _ in ROUNDS:
         clock.sleep(700)
-        before = {n: counted(u)["count"] for n, u in urls.items()}
+        before = {n: counted(u) for n, u in urls.items()}
         profile = _profile() if args.profile else None
         engine = Engine(config.contacts, ledger, sides, config.lifecycle, clock, flight=1 if profile else None)
         cpu, wall = time.process_time(), time.monotonic()
         report = engine.sync(full=full) if profile is None else profile.runcall(engine.sync, full=full)
         cpu, wall = time.process_time() - cpu, time.monotonic() - wall
         reference.append(seconds_per_record())
+        after = {n: counted(u) for n, u in urls.items()}
         rounds.append({
             "name": name, "cpu": cpu, "wall": wall, "reference": sum(reference[-2:]) / 2, "writes": report.writes,
             "failures": {n: str(e) for n, e in report.failures.items()},
-            "calls": {n: counted(u)["count"] - before[n] for n, u in urls.items()},
+            "calls": {n: after[n]["count"] - before[n]["count"] for n in urls},
+            "carried": sum(after[n]["records"] - before[n]["records"] for n in urls),
             "peak_mb": peak_mb(), "shares": _shares(profile) if profile else {},
         })  # fmt: skip
     requested = {n: counted(u) for n, u in urls.items()}

@@ -1,7 +1,7 @@
 """Measures everything and writes it down: `python benchmarks/run.py`, or `make bench`.
 
-Stand-ins and engine run in processes of their own. Exits with 1 where a target is missed. With `--people` another size
-than the usual one is measured, quickly, and nothing is written down unless `--out` says where.
+Stand-ins and engine run in processes of their own. Exits with 1 where a target is missed; aims are only told. With
+`--people` another size than the usual one is measured, quickly, and nothing is written down unless `--out` says where.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def main() -> int:
     if out is not None:
         (out / "results.json").write_text(json.dumps(results, indent=1) + "\n", "utf-8")
         (out / "RESULTS.md").write_text(report.page(results, figures), "utf-8")
-    return 1 if any(f.met is False for f in figures) else 0
+    return 1 if any(not f.met and not f.aim for f in figures) else 0
 
 
 if __name__ == "__main__":

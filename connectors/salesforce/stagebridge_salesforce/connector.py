@@ -63,7 +63,7 @@ class Salesforce(Connector):
     Settings: ClassVar[type[ConnectorSettings]] = SalesforceSettings
     capabilities: ClassVar[Capabilities] = Capabilities(
         read=Read(incremental=True, deletes=True, lag=10.0),
-        write=Write(batch=BATCH, upsert_key=True, returns_record=False, flight=4, load=5_000),
+        write=Write(batch=BATCH, upsert_key=True, returns_record=False, flight=4, load=2_500),
         stage=Stage(backward="free"),
         events=Events(batch=BATCH, reads="Purchase"),
         provision="files",
