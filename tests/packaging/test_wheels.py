@@ -77,10 +77,11 @@ def test_one_connector_from_wheels_brings_only_its_own_dependencies(tmp_path: Pa
     assert ask.returncode != 0
     assert "stagebridge[sync]" in ask.stderr + ask.stdout
     assert "Traceback" not in ask.stderr
-    what = ["stagebridge[sync,sandbox]", "stagebridge-hubspot", "stagebridge-salesforce", "stagebridge-file"]
+    what = ["stagebridge[sync,sandbox]", *(it.name for it in ALL if it.folder != ROOT)]
     whole = environment(tmp_path / "all", house, *what, "types-requests", "types-PyYAML")
     demo = subprocess.run([whole, "-m", "stagebridge", "demo", "--json"], capture_output=True, text=True, check=True)
     assert '"agree": true' in demo.stdout
+    assert '"counted": ' in demo.stdout
     api = tmp_path / "public_api.py"
     api.write_text((ROOT / "tests" / "typing" / "public_api.py").read_text("utf-8"), "utf-8")
     for checker in (["mypy", "--strict", "--python-executable", whole], ["pyright", "--pythonpath", whole]):

@@ -8,11 +8,13 @@ from typing import Any, assert_type
 
 from stagebridge_file import File
 
-from stagebridge import Contact, load_mapping
-from stagebridge.connector import Capabilities, Connector, Done, Entry, Health, Outcome, Page, Record, Rejected
+from stagebridge import Contact, ConversionEvent, load_mapping
+from stagebridge.connector import Capabilities, Connector, Done, Draft, Entry, Health, Outcome, Page, Record, Rejected
 from stagebridge.mapping import Mapping, Payload, View
 from stagebridge_hubspot import HubSpot
+from stagebridge_meta import Meta
 from stagebridge_salesforce import Salesforce
+from stagebridge_tiktok import TikTok
 
 
 def integrator() -> None:
@@ -36,6 +38,15 @@ def integrator() -> None:
         Salesforce(domain="acme.my", client_id="…", client_secret="…").fetch("Contact", ["003"]), dict[str, Record]
     )
     assert_type(File(path="people.csv").capabilities, Capabilities)
+
+
+def advertiser() -> None:
+    event = ConversionEvent(id="order-1", name="Purchase", at=datetime.now().astimezone())
+    for connector in (Meta(dataset="1", token="EAA…"), TikTok(token="…", pixel="C1")):
+        draft = connector.draft(event)
+        assert_type(draft, Draft | Rejected)
+        if isinstance(draft, Draft):
+            assert_type(connector.send([draft]), list[Outcome])
 
 
 def embedder() -> None:
