@@ -129,7 +129,7 @@ def _cpu(results: dict[str, Any]) -> list[str]:
         (
             _n(size), one["name"], f"{one['cpu']:.2f} s", f"{one['cpu'] / records(int(size)) * 1e6:.1f} µs",
             f"{one['reference'] * 1e6:.2f} µs", f"{multiple(one, int(size)):.1f} ×", f"{one['carried']:,}",
-            f"{one['cpu'] / max(1, one['carried']) / one['reference']:.1f} ×", f"{one['writes']:,}",
+            f"{one['cpu'] / one['carried'] / one['reference']:.1f} ×" if one["carried"] else "–", f"{one['writes']:,}",
         )
         for size, found in results["rounds"].items()
         for one in found["rounds"]

@@ -70,6 +70,15 @@ def test_pages_of_a_query_have_any_length_and_the_last_one_says_done(box: Sandbo
     assert len({r["Id"] for r in sf.query_all("SELECT Id FROM Lead")["records"]}) == 4500
 
 
+def test_pages_of_a_query_are_one_route_and_counted_by_what_they_carry(clock: ElasticClock) -> None:
+    with Sandbox("salesforce", clock=clock, switches={"page_rows": 300, "short_pages": False}) as box:
+        box.seed({"Contact": [person(i) for i in range(700)]})
+        assert len(connect(box).query_all("SELECT Id FROM Contact")["records"]) == 700
+        seen = box.requests()
+        assert seen["by_route"]["GET /query/{locator}"] == 2
+        assert (seen["records"]["GET /query"], seen["records"]["GET /query/{locator}"]) == (300, 400)
+
+
 def test_quotes_nulls_parents_and_dates_are_understood_in_soql(box: Sandbox) -> None:
     box.seed({"Contact": [{"LastName": "O'Brien", "Account": {"Name": "Engines"}}, {"LastName": "Back\\slash"}]})
     sf = connect(box)

@@ -203,7 +203,8 @@ class SalesforceSandbox(Platform):
     def _route(self, call: Call, version: str, rest: list[str]) -> Answer:
         try:
             match (call.method, rest):
-                case ("GET", ["query" | "queryAll", locator]):
+                case ("GET", ["query" | "queryAll" as verb, locator]):
+                    call.route = f"/{verb}/{{locator}}"
                     return self.queries.more(call, version, locator)
                 case ("GET", ["query" | "queryAll" as verb]):
                     return self.queries.run(call, version, call.query.get("q", ""), all_rows=verb == "queryAll")

@@ -47,8 +47,7 @@ class Queries:
             return Answer(200, {"totalSize": len(rows), "done": True, "records": []})
         rows = rows[: query.limit] if query.limit is not None else rows
         shown = [self.record(query.object, query.fields, r, version) for r in rows]
-        call.records = len(shown)
-        return self._page(version, shown, 0, len(shown), now)
+        return self._page(call, version, shown, 0, len(shown), now)
 
     def joined(self, object: str, row: Row) -> dict[str, Any]:
         out = dict(row.values)
@@ -72,11 +71,12 @@ class Queries:
                 out.setdefault(first, {"attributes": {"type": first}})[inner] = row[first].get(inner)
         return out
 
-    def _page(self, version: str, rows: list[dict[str, Any]], start: int, total: int, began: int) -> Answer:
+    def _page(self, call: Call, version: str, rows: list[dict[str, Any]], start: int, total: int, began: int) -> Answer:
         size = int(self.kit.switches["page_rows"])
         if self.kit.switches["short_pages"]:
             size = max(1, size - self.kit.random.randrange(max(1, size * 15 // 100)))
         page = rows[start : start + size]
+        call.records = len(page)
         body: dict[str, Any] = {"totalSize": total, "done": start + len(page) >= total, "records": page}
         if not body["done"]:
             locator = f"0r8{self.kit.random.getrandbits(48):012x}-{start + len(page)}"
@@ -89,6 +89,4 @@ class Queries:
         old = held is not None and self.writer.now - held[2] > LOCATOR_LIVES
         if held is None or old or any(f.kind == "bad_locator" for f in call.faults):
             return RowError("INVALID_QUERY_LOCATOR", "invalid query locator").rest()
-        answer = self._page(version, held[0], held[1], len(held[0]), held[2])
-        call.records = len(answer.body["records"])
-        return answer
+        return self._page(call, version, held[0], held[1], len(held[0]), held[2])
