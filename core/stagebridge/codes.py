@@ -98,8 +98,8 @@ CODES: Mapping[str, tuple[str, str]] = {
         "Look it up at the platform. `stagebridge dead-letters retry ID` sends it again if it is not there.",
     ),
     "SB-EVENT-FORGOTTEN": (
-        "The person was forgotten before the event was sent.",
-        "Nothing to do.",
+        "What the event said is kept no more: the person was forgotten, or it is older than `keep_changes`.",
+        "Nothing to do. Whoever still has it can send it again: the same id counts once.",
     ),
     "SB-EVENT-REFUSED": (
         "The platform took nothing of a batch, because of one event in it.",

@@ -8,12 +8,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from delivery_world import BUYS, Forgetful, Shop, shop
 from stagebridge.config import EventsConfig, SendRule
 from stagebridge.contact import Contact
 from stagebridge.delivery import inspect
 from stagebridge.errors import ConfigError
+from stagebridge.ledger import schema as t
 from stagebridge.ledger.store import Ledger
 
 
@@ -171,6 +173,26 @@ def test_who_is_forgotten_is_not_sent_and_leaves_no_trace(s: Shop, tmp_path: Pat
     assert s.ads.events == []
     for file in tmp_path.glob("stagebridge.db*"):
         assert b"p0@example.com" not in file.read_bytes()
+
+
+def test_what_an_event_said_is_kept_as_long_as_the_change_log_and_that_it_was_sent_for_ever(
+    s: Shop, tmp_path: Path
+) -> None:
+    s.w.contacts = {"keep_changes": "30d"}
+    event = s.purchase(3)
+    s.give(event)
+    s.flush()
+    s.sync(31 * 86400)
+    ledger = Ledger.open(s.config().ledger)
+    with ledger.begin() as tx:
+        assert tx.execute(sa.select(t.event.c.data)).scalars().all() == [None]
+    ledger.vacuum()
+    ledger.close()
+    for file in tmp_path.glob("stagebridge.db*"):
+        assert b"p3@example.com" not in file.read_bytes()
+    assert s.give(event).queued == 0
+    s.flush()
+    assert len(s.ads.events) == 1
 
 
 def test_a_connection_without_dedup_is_never_sent_the_same_twice(tmp_path: Path) -> None:

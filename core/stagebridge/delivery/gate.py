@@ -52,7 +52,9 @@ class Gate:
     def look(self, book: Book, row: Any, event: ConversionEvent | None) -> Draft | Shut:
         """The event as it is sent now, or why it is not."""
         if event is None:
-            return Shut(FORGOTTEN, "the person was forgotten before it was sent")
+            return Shut(
+                FORGOTTEN, "what it said is kept no more: the person was forgotten, or it is older than the change log"
+            )
         if row.first_sent is not None and book.now - row.first_sent >= row.dedup - MARGIN:
             return Shut(UNANSWERED, self._unanswered(row), "unknown")
         if row.deadline is not None and row.deadline <= book.now:

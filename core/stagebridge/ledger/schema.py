@@ -112,6 +112,7 @@ event = Table(
     Column("digest", Text, nullable=False),  # of what was given under this id
     Column("data", Text),  # the event; null once it has been forgotten or is older than the change log
     Column("created", BigInteger, nullable=False),
+    Index(None, "created"),
 )
 
 delivery = Table(

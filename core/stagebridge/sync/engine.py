@@ -34,7 +34,7 @@ from stagebridge.sync.merge import Merger
 from stagebridge.sync.plan import Plan, Planner, plain
 from stagebridge.sync.pull import Puller
 from stagebridge.sync.push import Pusher
-from stagebridge.sync.removals import addresses, erased_everywhere, remove_from_ledger
+from stagebridge.sync.removals import addresses, erased_everywhere, forget_events_before, remove_from_ledger
 from stagebridge.sync.reports import PullReport, PushReport
 from stagebridge.sync.settle import Settler
 from stagebridge.sync.side import Side
@@ -198,6 +198,7 @@ class Engine:
         with self.ledger.begin() as tx:
             oldest = self.desk.now - int(self.config.keep_changes * 1000)
             tx.execute(sa.delete(t.change).where(t.change.c.at < oldest))
+            forget_events_before(tx, oldest)
             alerts.of_conflicts(tx, since, self.desk.run_id)
             c = t.conflict.c
             query = sa.select(c.kind, sa.func.count()).where(c.closed.is_(None)).group_by(c.kind)

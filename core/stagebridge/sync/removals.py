@@ -75,6 +75,14 @@ def addresses(contact: ContactRow, links: Iterable[LinkRow]) -> set[str]:
     return {e for e in found if e}
 
 
+def forget_events_before(tx: sa.Connection, oldest: int) -> None:
+    """What events older than this (ms) said of people goes; that they were sent stays, or they could be sent again."""
+    e, d = t.event.c, t.delivery.c
+    waiting = sa.select(d.event_id).where(d.state.in_(("queued", "sending")))
+    old = (e.created < oldest) & e.data.is_not(None) & e.id.not_in(waiting)
+    tx.execute(sa.update(t.event).where(old).values(data=None, email_hash=""))
+
+
 def _forget_events(tx: sa.Connection, contact_ids: Sequence[int], hashes: Sequence[str]) -> None:
     """What was sent stays as an id without a person, or it could be sent again; the rest goes."""
     e, d = t.event.c, t.delivery.c

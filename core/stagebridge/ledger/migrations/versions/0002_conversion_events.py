@@ -28,6 +28,7 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_event_contact_id"), "event", ["contact_id"])
     op.create_index(op.f("ix_event_email_hash"), "event", ["email_hash"])
+    op.create_index(op.f("ix_event_created"), "event", ["created"])
     op.create_table(
         "delivery",
         sa.Column("id", ID, autoincrement=True, nullable=False),
