@@ -148,7 +148,7 @@ def any_faults(folder: Path, meta: list[str], tiktok: list[str], denied: set[int
         assert (s.ids("meta"), s.ids("tiktok")) == (wanted, wanted)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(meta=WORDS, tiktok=WORDS, denied=st.sets(st.integers(0, 24), max_size=4))
 def test_whatever_the_platforms_do_they_count_the_valid_events_each_once(
     tmp_path_factory: pytest.TempPathFactory, meta: list[str], tiktok: list[str], denied: set[int]

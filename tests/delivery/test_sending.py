@@ -149,7 +149,7 @@ def any_history(folder: Path, script: list[str], bad: set[int], names: bool, den
         assert sorted(e["id"] for e in s.ads.events) == sorted(f"order-{i}" for i in range(30) if i not in bad | denied)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(script=WORDS, bad=PEOPLE, names=st.booleans(), denied=PEOPLE)
 def test_whatever_fails_the_platform_counts_the_valid_events_each_once(
     tmp_path_factory: pytest.TempPathFactory, script: list[str], bad: set[int], names: bool, denied: set[int]
