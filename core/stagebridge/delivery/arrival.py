@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from stagebridge.config import EventsConfig
 from stagebridge.connector import EventPage
 from stagebridge.delivery.firing import Firing, reached
+from stagebridge.delivery.gate import by_address
 from stagebridge.delivery.queue import Given, Queued, Targets, enqueue
 from stagebridge.event import ConversionEvent, derive_id
 from stagebridge.ledger import schema as t
@@ -155,11 +156,9 @@ def whose(book: Book, events: Iterable[ConversionEvent]) -> dict[str, ContactRow
     keyed = book.find_keys([e.key for e in events if e.key])
     found: dict[str, ContactRow] = {}
     for event in events:
-        people = [keyed[event.key]] if event.key in keyed else []
-        if not people and event.contact.email:
-            people = book.holders("email", event.contact.email.casefold())
-        if len(people) == 1:
-            found[event.id] = people[0]
+        contact = keyed[event.key] if event.key in keyed else by_address(book, event)
+        if contact is not None:
+            found[event.id] = contact
     return found
 
 

@@ -80,6 +80,11 @@ def whose(book: Book, row: Any, event: ConversionEvent) -> ContactRow | None:
     """The person as the ledger knows him now, not as he was when the event was queued."""
     if row.contact_id is not None and row.contact_id in book.contacts:
         return book.follow(book.contacts[row.contact_id])
+    return by_address(book, event)
+
+
+def by_address(book: Book, event: ConversionEvent) -> ContactRow | None:
+    """The contact that holds the event's address, where one alone does."""
     found = book.holders("email", event.contact.email.casefold()) if event.contact.email else []
     return found[0] if len(found) == 1 else None
 
@@ -98,4 +103,4 @@ def refusal(policy: AdsConsent, contact: ContactRow | None, event: ConversionEve
     return ""
 
 
-__all__ = ["CONSENT", "EXPIRED", "FORGOTTEN", "UNANSWERED", "Gate", "Shut", "refusal"]
+__all__ = ["CONSENT", "EXPIRED", "FORGOTTEN", "UNANSWERED", "Gate", "Shut", "by_address", "refusal"]
