@@ -76,8 +76,8 @@ class Events:
     """An advertising platform: only people who agreed to ads are sent there."""
     whole: bool = False
     """One bad event makes it refuse a whole batch (`BatchRefused`); the engine finds the bad one and sends the others."""
-    reads: str | None = None
-    """The conversion that the platform records by itself, for `read_events`: `Purchase` where it keeps deals."""
+    reads: tuple[str, ...] = ()
+    """The conversions that the platform records by itself, for `read_events`: `Purchase` where it keeps deals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,8 @@ class Capabilities:
     webhooks: Webhooks | None = None
     provision: Literal["api", "files"] | None = None
     archive: bool = False
-    erase: bool = False
+    erase: Literal["whole", "partly"] | None = None
+    """`partly`: a record stays, emptied of what can be emptied; `Done.left` says what it still holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,16 @@ class Rate:
 
     calls: int
     per: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How new records are written where the account allows less than `capabilities.write` says: `batch` in one call, at
+    most so many calls as `rate` says. `why` is a sentence with the remedy."""
+
+    batch: int
+    rate: Rate
+    why: str
 
 
 # --- what goes over the counter -------------------------------------------------------------------------------
@@ -207,6 +218,8 @@ class Done:
     refused: tuple[Refusal, ...] = ()
     object: str | None = None
     """Where the record was created, if not where the entry asked for."""
+    left: tuple[str, ...] = ()
+    """After `erase`: what the platform keeps of the person all the same, and how to be rid of it; a phrase each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,6 +359,11 @@ class Connector(ABC):
         return usual if self.settings.lag is None else self.settings.lag
 
     @property
+    def patience(self) -> float:
+        """Seconds after a call began within which what it sent may still be under way, or hidden from a read."""
+        return max(self.settings.timeout, self.lag)
+
+    @property
     def skew(self) -> float:
         """The platform's clock minus ours, in seconds."""
         return 0.0
@@ -383,6 +401,10 @@ class Connector(ABC):
         """One outcome per entry, in order. At most `capabilities.write.batch` entries, all of one object."""
         raise self._absent("write")
 
+    def pace(self) -> Pace | None:
+        """Whether this account lets new records be written more slowly only; None where it does not."""
+        return None
+
     @property
     def load_above(self) -> int:
         """From how many new records on `load` is worth its latency."""
@@ -398,7 +420,7 @@ class Connector(ABC):
         raise self._absent("archive")
 
     def erase(self, object: str, remote_id: str, email: str | None) -> Outcome:
-        """Erase a person for good, as far as the platform can."""
+        """Erase a person for good, as far as the platform can; `Done.left` says what it keeps."""
         raise self._absent("erase")
 
     def draft(self, event: ConversionEvent) -> Draft | Rejected:

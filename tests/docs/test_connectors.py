@@ -22,11 +22,15 @@ def flat(value: Any, name: str) -> dict[str, str]:
     """{capability: what is declared}; what a platform lacks is left out."""
     if is_dataclass(value) and not isinstance(value, type):
         return {k: v for f in fields(value) for k, v in flat(getattr(value, f.name), f"{name}.{f.name}").items()}
-    if value in (None, False):
+    if value in (None, False, ()):
         return {}
-    return {
-        name.removeprefix("."): "yes" if value is True else f"{value:g}" if isinstance(value, float) else str(value)
-    }
+    return {name.removeprefix("."): text(value)}
+
+
+def text(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(value)
+    return "yes" if value is True else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def capabilities() -> list[list[str]]:

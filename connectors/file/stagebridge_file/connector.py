@@ -64,7 +64,7 @@ class File(Connector):
     Settings = FileSettings
     capabilities = Capabilities(
         read=Read(incremental=True), write=Write(batch=BATCH), stage=Stage(backward="free"),
-        provision="api", archive=True, erase=True,
+        provision="api", archive=True, erase="whole",
     )  # fmt: skip
     codes: ClassVar[Mapping[str, tuple[str, str]]] = CODES
     settings: FileSettings

@@ -69,11 +69,11 @@ class HubSpot(Connector):
         # HubSpot names no limit of calls under way; at half a second each, 16 fill the 19 a second of most accounts
         write=Write(batch=BATCH, upsert_key=True, returns_record=True, flight=16),
         stage=Stage(backward="clear_first", stamps_default=True),
-        events=Events(batch=events.BATCH, whole=True, reads="Purchase"),
+        events=Events(batch=events.BATCH, whole=True, reads=("Purchase",)),
         webhooks=Webhooks(signature="hubspot-v3", window=hooks.OLDEST_MS / 1000),
         provision="api",
         archive=True,
-        erase=True,
+        erase="whole",
     )
     # of a private app in a Free or Starter account, the smallest; search is counted on its own
     codes = CODES

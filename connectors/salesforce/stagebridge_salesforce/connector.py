@@ -65,10 +65,10 @@ class Salesforce(Connector):
         read=Read(incremental=True, deletes=True, lag=10.0),
         write=Write(batch=BATCH, upsert_key=True, returns_record=False, flight=4, load=2_500),
         stage=Stage(backward="free"),
-        events=Events(batch=BATCH, reads="Purchase"),
+        events=Events(batch=BATCH, reads=("Purchase",)),
         provision="files",
         archive=True,
-        erase=True,
+        erase="whole",
     )
     codes = CODES
     example: ClassVar[str] = """\

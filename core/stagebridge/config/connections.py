@@ -56,7 +56,7 @@ class Connections:
         if connector is None:
             return None
         events = getattr(connector, "capabilities", Capabilities()).events
-        if conversions and (events is None or events.reads is None):
+        if conversions and (events is None or not events.reads):
             self.problems.add(table, "conversions", f"{here}.conversions", f"{table['type']} records no conversions")
         settings = self._settings(table, connector, here)
         if settings is None or len(self.problems) > before:

@@ -91,7 +91,7 @@ def check_once(config: Config) -> None:
     for number, rule in enumerate(config.events.sends, 1):
         for name, connection in config.connections.items():
             events = able(connection)
-            if connection.conversions and events is not None and events.reads == rule.send:
+            if connection.conversions and events is not None and rule.send in events.reads:
                 raise ConfigError(
                     f"events.{number}: each {rule.send} is taken from {name} already (conversions: true) and would count twice",
                     hint="Leave out the rule, or `conversions`.",

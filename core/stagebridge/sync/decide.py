@@ -137,8 +137,6 @@ class Decisions:
             return f"{link.remote_id} is the record that is kept in step"
         if row.kind == "undone" and keep == row.connection:
             return self._adopt(book, contact, link, row.path, f"conflict {row.id}: {keep} is right")
-        if row.kind == "undone" and keep == row.connection:
-            return self._adopt(book, contact, link, row.path, f"conflict {row.id}: {keep} is right")
         if row.kind == "deleted_there" and keep == row.connection:
             deleted_there(link, book.now)
             return "the person is deleted everywhere else too"

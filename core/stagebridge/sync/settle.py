@@ -52,7 +52,7 @@ class Settler:
 
     def patience(self, side: Side) -> int:
         """How long (ms) after a call began nothing of it can still be under way, nor hidden from a read."""
-        return int(1000 * (max(side.connector.settings.timeout, side.connector.lag) + 5))
+        return int(1000 * (side.connector.patience + 5))
 
     def settle(
         self, side: Side, object: str, batch: Sequence[Sent], outcomes: Sequence[Outcome], report: PushReport

@@ -39,7 +39,7 @@ class Account(Checks):
             "provision": (has.provision == "api", lambda: connector.provision([])),
             "deployable": (has.provision == "files", lambda: connector.deployable([])),
             "archive": (has.archive, lambda: connector.archive(object, "1")),
-            "erase": (has.erase, lambda: connector.erase(object, "1", None)),
+            "erase": (bool(has.erase), lambda: connector.erase(object, "1", None)),
             "draft": (has.events is not None, lambda: connector.draft(conversion(at=bench.clock.now()))),
             "send": (has.events is not None, lambda: connector.send([])),
             "read_events": (bool(has.events and has.events.reads), lambda: list(connector.read_events())),

@@ -130,7 +130,7 @@ class Recording(Checks):
 
     @classmethod
     def applies(cls, connector: type[Connector]) -> bool:
-        return connector.capabilities.events is not None and connector.capabilities.events.reads is not None
+        return bool(connector.capabilities.events and connector.capabilities.events.reads)
 
     def test_a_recorded_conversion_comes_with_its_person_its_time_and_its_money(
         self, bench: Bench, connector: Connector
@@ -142,7 +142,7 @@ class Recording(Checks):
         bench.wait()
         [event] = [e for page in connector.read_events(None) for e in page.events]
         assert connector.capabilities.events is not None
-        assert event.name == connector.capabilities.events.reads
+        assert event.name in connector.capabilities.events.reads
         assert (event.contact.email, event.value) == (ADA["email"], Decimal("30.50"))
         assert event.currency
         assert event.order_id

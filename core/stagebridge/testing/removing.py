@@ -33,7 +33,7 @@ class Erasing(Checks):
 
     @classmethod
     def applies(cls, connector: type[Connector]) -> bool:
-        return connector.capabilities.erase
+        return connector.capabilities.erase == "whole"
 
     def test_an_erased_person_is_held_no_longer_and_the_others_are(self, bench: Bench, connector: Connector) -> None:
         ada, bob = bench.put_people([ADA, person(1)])

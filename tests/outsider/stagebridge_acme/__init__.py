@@ -56,7 +56,7 @@ class Acme(Connector):
     Settings = AcmeSettings
     capabilities = Capabilities(
         read=Read(incremental=True, deletes=True), write=Write(batch=BATCH, upsert_key=True), stage=Stage(backward="free"),
-        webhooks=Webhooks(signature="acme", window=FRESH), archive=True, erase=True,
+        webhooks=Webhooks(signature="acme", window=FRESH), archive=True, erase="whole",
     )  # fmt: skip
     budgets: ClassVar[Mapping[str, Rate]] = {"default": Rate(50, 1)}
     codes: ClassVar[Mapping[str, tuple[str, str]]] = {
