@@ -1,0 +1,1 @@
+"""The stagebridge connector for Omnisend."""
