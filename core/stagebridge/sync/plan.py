@@ -236,7 +236,7 @@ def _masked(path: str, value: Any) -> str:
     """Enough to recognise a kind of change, never a person."""
     if is_blank(value):
         return "∅"
-    if path.startswith(("stage", "consent", "source", "address.country", "language", "timezone")):
+    if path.startswith(("stage", "segment", "consent", "source", "address.country", "language", "timezone")):
         return str(value)
     text = str(value) if not isinstance(value, frozenset) else f"{len(value)} of them"
     return text[:1] + "…" if not isinstance(value, frozenset) else text
