@@ -44,6 +44,11 @@ class Hands:
     def all(self) -> list[dict[str, Any]]:
         return [self.seen(r) for r in self.records()]
 
+    def one(self, number: int) -> list[dict[str, Any]]:
+        """The record of this number, if there is any."""
+        there = [r for r in self.all() if r["email"]]
+        return there[number % len(there) :][:1] if there else []
+
     def ids(self, email: str) -> list[str]:
         return [r["id"] for r in self.all() if r["email"] == email]
 
