@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +43,8 @@ class World:
     """Learn the accounts once, not anew for every round: for tests of many rounds."""
     flight: int = 1
     """Calls under way at once."""
+    notice: Callable[[str], None] | None = None
+    """Told what an engine has to say before it writes."""
     _sides: list[Side] = field(default_factory=list)
 
     # --- configuration -----------------------------------------------------------------------------------------
@@ -86,7 +88,9 @@ class World:
             if failures:
                 raise next(iter(failures.values()))
         ledger = Ledger.open(config.ledger)
-        return Engine(config.contacts, ledger, self._sides, config.lifecycle, self.clock, flight=self.flight)
+        return Engine(
+            config.contacts, ledger, self._sides, config.lifecycle, self.clock, flight=self.flight, notice=self.notice
+        )
 
     # --- rounds ------------------------------------------------------------------------------------------------
 

@@ -76,3 +76,11 @@ def cut(moment: datetime) -> datetime:
     """`moment` cut to milliseconds, in UTC: the precision that every datetime of the model has."""
     moment = moment.astimezone(UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def spoken(seconds: float) -> str:
+    """A span as people say it: `40 s`, `12 min`, `2 h 47 min`."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"

@@ -286,6 +286,14 @@ class InsistsOnTheLiving(Acme):
         )
 
 
+@breaks("test_what_an_erasure_leaves_is_told_and_holds_no_more_than_an_address_that_agreed_to_nothing")
+class EmptiesNothing(Acme):
+    capabilities = declared(erase="partly")
+
+    def erase(self, object: str, remote_id: str, email: str | None) -> Outcome:
+        return Done(remote_id, left=("the address",))
+
+
 @breaks("test_an_erased_person_is_held_no_longer_and_the_others_are")
 class ErasesTheAddressOnly(Acme):
     def erase(self, object: str, remote_id: str, email: str | None) -> Outcome:

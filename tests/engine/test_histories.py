@@ -14,17 +14,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
+from engine_platforms import Hands, HubSpotHands, OwnStagesHands, SalesforceHands
 from engine_world import World, world
 from stagebridge.connector import HookRequest
 from stagebridge.ledger import schema as t
 
 STAGES = ["lead", "marketing_qualified", "opportunity", "customer"]
-HUBSPOT = {
-    "lead": "lead",
-    "marketing_qualified": "marketingqualifiedlead",
-    "opportunity": "opportunity",
-    "customer": "customer",
-}
 OWN = [
     ["lead", "Lead"],
     ["77001", "Qualified"],
@@ -45,10 +40,15 @@ contact:
       customer: customer
       advocate: {cannot: no such stage in this account}
 """
-FIELDS = {"first_name": ("firstname", "FirstName"), "job_title": ("jobtitle", "Title"), "phone": ("phone", "Phone")}
-VALUES = st.integers(0, 10**6)
-WHO = st.integers(0, 3)
-SIDES = ("crm", "shop", "sales")
+NUMBER = st.integers(0, 59)
+"""Of which account, which record there, which of its paths: taken by the number of those that there are."""
+DOOMED = st.integers(3, 4)
+"""Only these are deleted or merged; of the others everything is promised."""
+EDITED = ("first_name", "job_title")
+
+
+def email(who: int) -> str:
+    return f"p{who}@example.com"
 
 
 class Histories(RuleBasedStateMachine):
@@ -57,97 +57,82 @@ class Histories(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         path = Path(self.folder.name)
         (path / "own.yaml").write_text(OVERLAY, "utf-8")
-        self.context = world(path, crm="hubspot", shop=("hubspot", {"stages": OWN}), sales="salesforce")
+        self.context = world(path, **self.accounts())
         self.w: World = self.context.__enter__()
         self.w.extra = {"shop": {"mapping": "own.yaml"}, "crm": {"client_secret": "${SECRET}"}}
-        self.edits: list[tuple[str, str, str]] = []
+        self.hands: dict[str, Hands] = {n: self.kinds()[n](box) for n, box in self.w.boxes.items()}
+        self.edits: list[tuple[str, str, str, str]] = []
         self.reached: dict[str, int] = {}
         self.gone: set[str] = set()
         """Who was deleted or merged somewhere: listed, not agreed."""
-        self.w.boxes["crm"].seed([{"email": "p0@example.com", "lastname": "L", "lifecyclestage": "lead"}])
+        for i, hands in enumerate(self.hands.values()):
+            hands.add(email(0), "lead")
+            hands.add(email(1 + i % 2), "lead")
         self.engine = self.w.engine()
+        self.a_sync()
+
+    def accounts(self) -> dict[str, Any]:
+        return {"crm": "hubspot", "shop": ("hubspot", {"stages": OWN}), "sales": "salesforce"}
+
+    def kinds(self) -> dict[str, type[Hands]]:
+        return {"crm": HubSpotHands, "shop": OwnStagesHands, "sales": SalesforceHands}
 
     # --- people ------------------------------------------------------------------------------------------------
 
-    def ids(self, side: str, who: int) -> list[str]:
-        email = f"p{who}@example.com"
-        if side == "sales":
-            state = self.w.boxes[side].state()
-            return [c["Id"] for c in (*state["Contact"], *state["Lead"]) if c.get("Email", "").lower() == email]
-        return [c["id"] for c in self.w.boxes[side].state()["contacts"] if c.get("email") == email]
+    def account(self, number: int) -> tuple[str, Hands]:
+        """One of however many accounts there are."""
+        names = list(self.hands)
+        return names[number % len(names)], self.hands[names[number % len(names)]]
 
-    def holds(self, side: str, email: str) -> bool:
-        """Whether a merge left this address to somebody as a further one."""
-        held = self.w.boxes[side].state().get("contacts", ())
-        return any(email in c.get("hs_additional_emails", "").split(";") for c in held)
-
-    def put(self, side: str, id_: str, values: dict[str, Any]) -> None:
-        self.w.clock.sleep(2)
-        self.w.boxes[side].seed({"edit": {id_: values}})
-
-    @rule(side=st.sampled_from(SIDES), who=WHO)
-    def somebody_is_added(self, side: str, who: int) -> None:
-        email = f"p{who}@example.com"
-        if self.ids(side, who) or self.holds(side, email):
+    @rule(side=NUMBER, who=st.integers(1, 4))
+    def somebody_is_added(self, side: int, who: int) -> None:
+        _, hands = self.account(side)
+        if hands.ids(email(who)) or (isinstance(hands, HubSpotHands) and hands.also_known_as(email(who))):
             return
         self.w.clock.sleep(2)
-        if side == "sales":
-            self.w.boxes[side].seed({"Contact": [{"LastName": "L", "Email": email, "Lifecycle_Stage__c": "lead"}]})
-        else:
-            self.w.boxes[side].seed([{"email": email, "lastname": "L", "lifecyclestage": "lead"}])
+        hands.add(email(who), "lead")
 
-    @rule(side=st.sampled_from(SIDES), who=WHO, path=st.sampled_from(["first_name", "job_title"]), value=VALUES)
-    def somebody_edits(self, side: str, who: int, path: str, value: int) -> None:
-        for id_ in self.ids(side, who)[:1]:
-            name = FIELDS[path][1 if side == "sales" else 0]
-            self.put(side, id_, {name: f"v{value}"})
-            self.edits = [e for e in self.edits if e[:2] != (f"{side}{id_}", path)]
-            self.edits.append((f"{side}{id_}", path, f"v{value}"))
+    @rule(edits=st.lists(st.tuples(NUMBER, NUMBER, NUMBER, st.integers(0, 10**6)), min_size=1, max_size=5))
+    def people_edit(self, edits: list[tuple[int, int, int, int]]) -> None:
+        for side, record, path, value in edits:
+            name, hands = self.account(side)
+            paths = [p for p in EDITED if p in hands.paths]
+            for held in hands.one(record) if paths else ():
+                at, text = paths[path % len(paths)], f"v{value}"
+                self.w.clock.sleep(2)
+                hands.edit(held["id"], {at: text})
+                place = f"{name}{held['id']}"
+                self.edits = [e for e in self.edits if e[:2] != (place, at)]
+                self.edits.append((place, at, text, held["email"]))
 
-    @rule(side=st.sampled_from(SIDES), who=WHO, stage=st.sampled_from(STAGES))
-    def a_stage_is_reached(self, side: str, who: int, stage: str) -> None:
-        for id_ in self.ids(side, who)[:1]:
-            if side == "sales":
-                held = next(c for o in ("Contact", "Lead") for c in self.w.boxes[side].state()[o] if c["Id"] == id_)
-                now = held.get("Lifecycle_Stage__c")
-                if now in STAGES and STAGES.index(stage) < STAGES.index(now):
-                    return  # a person moves it on; corrections have tests of their own
-                self.put(side, id_, {"Lifecycle_Stage__c": stage})
-            else:
-                self.put(
-                    side,
-                    id_,
-                    {
-                        "lifecyclestage": "77001"
-                        if side == "shop" and stage == "marketing_qualified"
-                        else HUBSPOT[stage]
-                    },
-                )
-            self.reached[f"p{who}"] = max(self.reached.get(f"p{who}", 0), self.rank_now(side, id_))
+    @rule(moves=st.lists(st.tuples(NUMBER, NUMBER, st.sampled_from(STAGES)), min_size=1, max_size=3))
+    def stages_are_reached(self, moves: list[tuple[int, int, str]]) -> None:
+        for side, record, stage in moves:
+            _, hands = self.account(side)
+            for held in hands.one(record):
+                if hands.backward and held["stage"] in STAGES and STAGES.index(stage) < STAGES.index(held["stage"]):
+                    continue  # a person moves it on; corrections have tests of their own
+                self.w.clock.sleep(2)
+                hands.edit(held["id"], {"stage": stage})
+                rank = STAGES.index(hands.stage(held["id"]))
+                self.reached[held["email"]] = max(self.reached.get(held["email"], 0), rank)
 
-    def rank_now(self, side: str, id_: str) -> int:
-        state = self.w.boxes[side].state()
-        if side == "sales":
-            held = next(c for o in ("Contact", "Lead") for c in state[o] if c["Id"] == id_)
-            return STAGES.index(held["Lifecycle_Stage__c"])
-        value = next(c for c in state["contacts"] if c["id"] == id_)["lifecyclestage"]
-        return STAGES.index({"77001": "marketing_qualified", **{v: k for k, v in HUBSPOT.items()}}[value])
-
-    @rule(side=st.sampled_from(SIDES), who=WHO)
-    def somebody_deletes(self, side: str, who: int) -> None:
-        for id_ in self.ids(side, who)[:1]:
+    @rule(side=NUMBER, who=DOOMED)
+    def somebody_deletes(self, side: int, who: int) -> None:
+        _, hands = self.account(side)
+        for id_ in hands.ids(email(who))[:1]:
             self.w.clock.sleep(2)
-            self.w.boxes[side].seed({"delete" if side == "sales" else "archive": [id_]})
-            self.gone.add(f"p{who}@example.com")
+            hands.delete(id_)
+            self.gone.add(email(who))
 
-    @rule(one=WHO, other=WHO)
+    @rule(one=DOOMED, other=DOOMED)
     def two_records_are_merged(self, one: int, other: int) -> None:
-        ids = [*self.ids("crm", one)[:1], *self.ids("crm", other)[:1]]
+        ids = [*self.hands["crm"].ids(email(one))[:1], *self.hands["crm"].ids(email(other))[:1]]
         if one == other or len(ids) < 2:
             return
         self.w.clock.sleep(2)
         self.w.boxes["crm"].seed({"merge": ids})
-        self.gone |= {f"p{one}@example.com", f"p{other}@example.com"}
+        self.gone |= {email(one), email(other)}
 
     # --- machines ----------------------------------------------------------------------------------------------
 
@@ -160,19 +145,19 @@ class Histories(RuleBasedStateMachine):
         self.w.clock.sleep(3)
         self.engine.sync()
 
-    @rule(kind=st.sampled_from(["timeout_after", "timeout_before", "html_502"]), side=st.sampled_from(SIDES))
-    def a_write_goes_wrong(self, kind: str, side: str) -> None:
-        path = "*composite/sobjects*" if side == "sales" else "*batch/up*"
-        self.w.boxes[side].fault(kind, method="P*", path=path, times=1)
+    @rule(kind=st.sampled_from(["timeout_after", "timeout_before", "html_502"]), side=NUMBER)
+    def a_write_goes_wrong(self, kind: str, side: int) -> None:
+        _, hands = self.account(side)
+        method, path = hands.lost_write
+        hands.box.fault(kind, method=method, path=path, times=1)
 
-    @rule(who=WHO)
+    @rule(who=st.integers(0, 4))
     def a_signed_webhook_comes(self, who: int) -> None:
-        ids = self.ids("crm", who)
-        side = next(s for s in self.engine.sides if s.name == "crm")
+        ids = self.hands["crm"].ids(email(who))
         made = self.w.boxes["crm"].platform.hook("https://hooks.example.com/crm", ids)  # type: ignore[attr-defined]
         request = HookRequest(made["method"], made["url"], made["headers"], made["body"])
         if ids:
-            assert self.engine.receive(side.name, request) == len(ids)
+            assert self.engine.receive("crm", request) == len(ids)
 
     # --- the promises ------------------------------------------------------------------------------------------
 
@@ -193,50 +178,25 @@ class Histories(RuleBasedStateMachine):
             report = self.engine.sync()
             assert report.failures == {}
         assert report.writes == 0, "G2: still writing"
-        held = {n: self.held(n) for n in SIDES}
+        held = {n: {r["email"]: r for r in reversed(hands.all())} for n, hands in self.hands.items()}
         for who in set().union(*(set(h) for h in held.values())) - self.gone:
-            for path in ("first_name", "job_title", "stage"):
-                values = {n: held[n].get(who, {}).get(path) for n in SIDES}
+            for path in (*EDITED, "stage"):
+                values = {n: h.get(who, {}).get(path) for n, h in held.items() if path in self.hands[n].paths}
                 assert len(set(values.values())) == 1, f"G1: {who} {path}: {values}"
-        for n in ("crm", "shop"):
-            emails = [c["email"] for c in self.w.boxes[n].state()["contacts"]]
-            assert len(emails) == len(set(emails)), "G4: doubled"
+        for n, hands in self.hands.items():
+            emails = [r["email"] for r in hands.all()]
+            assert n == "sales" or len(emails) == len(set(emails)), f"G4: doubled in {n}"
         for who, rank in self.reached.items():
-            stage = held["crm"].get(f"{who}@example.com", {}).get("stage")
-            assert f"{who}@example.com" in self.gone or stage is None or STAGES.index(stage) >= rank, (
-                f"G5: {who} fell back to {stage}"
-            )
+            stage = held["crm"].get(who, {}).get("stage")
+            assert who in self.gone or stage is None or STAGES.index(stage) >= rank, f"G5: {who} fell back to {stage}"
         logged = {r[0] for r in self.w.rows(sa.select(t.change.c.new))} | {
             r[0] for r in self.w.rows(sa.select(t.change.c.old))
         }
-        final = {v.get(p) for h in held.values() for v in h.values() for p in ("first_name", "job_title")}
-        for place, path, value in self.edits if not self.gone else ():
-            assert value in final or json.dumps({"": value}, separators=(",", ":")) in logged, (
+        final = {v.get(p) for h in held.values() for v in h.values() for p in EDITED}
+        for place, path, value, who in self.edits:
+            assert who in self.gone or value in final or json.dumps({"": value}, separators=(",", ":")) in logged, (
                 f"G3: {place} {path} {value}"
             )
-
-    def held(self, side: str) -> dict[str, dict[str, Any]]:
-        state = self.w.boxes[side].state()
-        out: dict[str, dict[str, Any]] = {}
-        if side == "sales":
-            for c in (*state["Contact"], *state["Lead"]):
-                out.setdefault(
-                    c["Email"].lower(),
-                    {
-                        "first_name": c.get("FirstName"),
-                        "job_title": c.get("Title"),
-                        "stage": c.get("Lifecycle_Stage__c"),
-                    },
-                )
-            return out
-        stages = {"77001": "marketing_qualified", **{v: k for k, v in HUBSPOT.items()}}
-        for c in state["contacts"]:
-            out[c["email"]] = {
-                "first_name": c.get("firstname") or None,
-                "job_title": c.get("jobtitle") or None,
-                "stage": stages.get(c.get("lifecyclestage", "")),
-            }
-        return out
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def open_all(*, progress: bool = False) -> Opened:
     if failures and not sides:
         raise next(iter(failures.values()))
     show = _progress if progress else None
-    engine = Engine(config.contacts, ledger, sides, config.lifecycle, STATE.clock, progress=show)
+    engine = Engine(config.contacts, ledger, sides, config.lifecycle, STATE.clock, progress=show, notice=_notice)
     events = Events(config, engine, STATE.clock)
     return Opened(config, engine, events, failures | events.failures)
 
@@ -120,6 +120,10 @@ def side_of(name: str) -> Side:
     if name not in config.connections:
         raise ConfigError(f"no connection is called '{name}'{nearest(name, config.connections)}")
     return open_side(config.connections[name], config.lifecycle, STATE.clock)
+
+
+def _notice(sentence: str) -> None:
+    err.print(sentence, markup=False, highlight=False)
 
 
 def _progress(connection: str, step: str, count: int) -> None:

@@ -100,10 +100,20 @@ def forget(
     _, engine, _ = open_engine()
     done = Decisions(engine).forget(who)
     rows = [
-        {"connection": f.connection, "object": f.object, "remote_id": f.remote_id, "result": f.result} for f in done
+        {
+            "connection": f.connection,
+            "object": f.object,
+            "remote_id": f.remote_id,
+            "result": f.result,
+            "left": list(f.left),
+        }
+        for f in done
     ]
     if json_:
         emit(rows)
     else:
         table(rows, ("connection", "object", "remote_id", "result"), "no records were linked")
-    raise typer.Exit(0 if all(not r["result"].startswith("kept") for r in rows) else 4)
+        for f in done:
+            for what in f.left:
+                out.print(f"{f.connection} {f.remote_id} still holds: {what}", markup=False)
+    raise typer.Exit(4 if any(f.result.startswith("kept") for f in done) else 0)

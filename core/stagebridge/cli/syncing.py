@@ -11,6 +11,7 @@ import typer
 
 from stagebridge.cli.console import STATE, emit, err, open_all, out, table
 from stagebridge.cli.events import collect, deliver, queued, show_collected, show_flush
+from stagebridge.clock import spoken
 from stagebridge.config import GUARDS
 from stagebridge.delivery import inspect as deliveries
 from stagebridge.document import nearest
@@ -174,7 +175,9 @@ def show_plan(made: Plan) -> None:
         out.print(
             f"  stages moved {side.stage_moves} (the platform's own workflows will run), cleared {side.clears}, opted out {side.opt_outs}"
         )
-        out.print(f"  {sum(side.calls.values())} requests ({calls}), about {side.seconds:.0f} s at this budget")
+        out.print(f"  {sum(side.calls.values())} requests ({calls}), about {spoken(side.seconds)} at this budget")
+        if side.slow:
+            out.print(f"  {side.slow}", markup=False, highlight=False)
         for path, count in side.paths.most_common():
             out.print(f"  {path} {count}×  " + "  ".join(side.samples.get(path, [])[:2]), markup=False, highlight=False)
     if made.conflicts:

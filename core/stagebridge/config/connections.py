@@ -9,7 +9,7 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from stagebridge.config.problems import Problems, seconds, share
+from stagebridge.config.problems import TRUTH, Problems, seconds, share
 from stagebridge.config.references import References
 from stagebridge.config.values import AdsConsent, ConnectionConfig, Mode
 from stagebridge.connector import Capabilities, Connector
@@ -17,8 +17,10 @@ from stagebridge.countries import NAMES
 from stagebridge.document import Table, nearest
 from stagebridge.normalize import Invalid, timezone
 
-OWN = ("type", "mode", "mapping", "custom", "default_region", "timezone", "ads_consent", "conversions")
+OWN = ("type", "mode", "mapping", "custom", "default_region", "timezone", "ads_consent", "conversions", "segments")
 """What every connection says to us; the rest is for its connector."""
+SEGMENTS = "stage: "
+"""How they begin where the configuration only says that there are to be some."""
 
 
 def published() -> tuple[str, ...]:
@@ -51,6 +53,7 @@ class Connections:
         region = self._region(table, f"{here}.default_region")
         ads = self.problems.choice(table, "ads_consent", f"{here}.ads_consent", get_args(AdsConsent), "granted_only")
         conversions = self.problems.truth(table, "conversions", f"{here}.conversions", False)
+        segments = self._segments(table, f"{here}.segments")
         zone = zone_of(self.problems, table, f"{here}.timezone") or self.zone
         connector = self._connector(table, f"{here}.type")
         if connector is None:
@@ -62,7 +65,7 @@ class Connections:
         if settings is None or len(self.problems) > before:
             return None
         return ConnectionConfig(
-            name, table["type"], mode, mapping, custom, region, zone, ads, conversions, settings, connector, folder,
+            name, table["type"], mode, mapping, custom, region, zone, ads, conversions, segments, settings, connector, folder,
         )  # fmt: skip
 
     def _connector(self, table: Table, where: str) -> type[Connector] | None:
@@ -93,6 +96,11 @@ class Connections:
                 table, "mapping", f"{here}.mapping", f"there is no file {mapping} beside the configuration"
             )
         return mapping
+
+    def _segments(self, table: Table, where: str) -> str | None:
+        """How the tags begin that stand for a stage."""
+        text = self.problems.word(table, "segments", where)
+        return text if text is None or text.lower() not in TRUTH else SEGMENTS if TRUTH[text.lower()] else None
 
     def _region(self, table: Table, where: str) -> str | None:
         region = self.problems.word(table, "default_region", where)

@@ -57,6 +57,12 @@ def _connection(name: str, model: type[BaseModel]) -> dict[str, Any]:
         "default_region": {"type": "string", "pattern": "^[A-Za-z]{2}$", "description": "Of national phone numbers."},
         "timezone": {"type": "string"},
         "ads_consent": {"enum": list(get_args(AdsConsent)), "default": "granted_only"},
+        "segments": {
+            "type": ["boolean", "string"],
+            "default": False,
+            "examples": ["stage: "],
+            "description": "Keep a tag per stage on every contact, beginning with this.",
+        },
         "conversions": {"type": "boolean", "default": False, "description": "Take the conversions that it records."},
     }
     # Numbers may be written with a unit (80%, 5m) and anything by reference, so every plain setting may be a text.

@@ -147,7 +147,7 @@ class EventsConfig:
 @dataclass(frozen=True, slots=True)
 class ConnectionConfig:
     """One account: its platform (`type`), how it is mapped, whom of ads it is told, whether the `conversions` that it
-    records are taken from it, and the connector's own settings."""
+    records are taken from it, how the tags begin that keep a list per stage (`segments`), and the connector's own settings."""
 
     name: str
     type: str
@@ -158,6 +158,7 @@ class ConnectionConfig:
     timezone: str | None = None
     ads_consent: AdsConsent = "granted_only"
     conversions: bool = False
+    segments: str | None = None
     settings: ConnectorSettings | None = None
     connector: Callable[..., Connector] | None = None
     folder: Path = Path()

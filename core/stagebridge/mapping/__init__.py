@@ -31,6 +31,7 @@ from stagebridge.mapping.event_build import EventBuilder
 from stagebridge.mapping.events import EventShape
 from stagebridge.mapping.overlay import effective
 from stagebridge.mapping.remote import Ref
+from stagebridge.mapping.segment import SEGMENT
 from stagebridge.mapping.shape import Payload, Shape, View
 
 
@@ -41,6 +42,7 @@ def load_mapping(
     facts: Map[str, Any] | None = None,
     settings: Map[str, Any] | None = None,
     custom: Map[str, Any] | None = None,
+    segments: str | None = None,
     default_region: str | None = None,
     timezone: str | None = None,
     offline: bool = False,
@@ -50,11 +52,12 @@ def load_mapping(
 
     `facts` are what `connector.discover()` found in the account; a mapping that names anything by its label can be
     checked without (`offline`) but not run. `lenient` leaves out what the account lacks (see `Mapping.unresolved`)
-    instead of raising. `settings` fill `$name`, `custom` adds the connection's custom fields.
+    instead of raising. `settings` fill `$name`, `custom` adds the connection's custom fields, `segments` the
+    prefix of a tag per stage.
 
     Raises `MappingError` with every problem as `file:line: path: what`.
     """
-    document = effective(source, dict(custom) if custom else None)
+    document = effective(source, dict(custom) if custom else None, segments)
     builder = Builder(
         document, load_lifecycle(lifecycle), Context(default_region, timezone, facts), dict(settings or {})
     )
@@ -265,8 +268,11 @@ class Mapping:
 
 
 def _paths(contact: Contact | Map[str, Any], shape: Shape) -> Map[str, Any]:
-    """The contact's values; a platform with one name field gets the one that first and last name make."""
+    """The contact's values; a platform with one name field gets the one that first and last name make, one that tags the
+    stage gets it as a segment."""
     values = contact.paths() if isinstance(contact, Contact) else contact
+    if shape.segment is not None and SEGMENT not in values and "stage" in values:
+        values = {**values, SEGMENT: values["stage"]}
     if "name" not in shape.fields or ("first_name" not in values and "last_name" not in values):
         return values
     carried = {"first_name", "last_name"} - shape.fields.keys()

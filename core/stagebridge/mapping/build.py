@@ -14,6 +14,7 @@ from stagebridge.mapping.account import Account, Lack, options_of
 from stagebridge.mapping.field import SETS, Field, SetField
 from stagebridge.mapping.overlay import lay_over
 from stagebridge.mapping.remote import Ref
+from stagebridge.mapping.segment import Segment
 from stagebridge.mapping.shape import Shape
 from stagebridge.mapping.stage import StageField
 from stagebridge.mapping.steps import Beside, find, of_connector
@@ -21,7 +22,7 @@ from stagebridge.normalize import Invalid
 
 TOP_KEYS = ("platform", "language", "wire", "empty", "flat", "contact", "event", "extends")
 CONTACT_KEYS = (
-    "object", "id", "fields", "custom", "stage", "unsupported", "variants", "set", "on_create", "given", "send",
+    "object", "id", "fields", "custom", "stage", "unsupported", "variants", "set", "on_create", "given", "send", "segments",
 )  # fmt: skip
 VARIANT_KEYS = ("when", "create", *(k for k in CONTACT_KEYS if k not in ("object", "variants")))
 FIELD_KEYS = ("field", "read", "write", "as", "values", "silent", "prefix", "sep", "ignore", "default", "max")
@@ -113,6 +114,7 @@ class Builder:
         stage = self._stage(contact) if "stage" in contact else None
         self._sharing(fields, stage, parts=[k for k, v in send.items() if v == "parts"])
         self._written_twice(table, fields, stage)
+        segment = self._segment(contact, fields) if "segments" in contact else None
         return Shape(
             name,
             self._ref(contact, "id", "contact.id", str(contact.get("id", "id"))) or Ref("id", ("id",)),
@@ -126,6 +128,7 @@ class Builder:
             whole=[k for k, v in send.items() if v == "whole"],
             parts=[k for k, v in send.items() if v == "parts"],
             unsupported=unsupported,
+            segment=segment,
             as_text=self.as_text,
         )
 
@@ -381,6 +384,20 @@ class Builder:
     def _stages(self) -> dict[str, None]:
         """The lifecycle's stages in their order, the lost ones behind."""
         return dict.fromkeys(s.name for s in (*self.lifecycle.stages, *self.lifecycle.lost))
+
+    def _segment(self, contact: Table, fields: Mapping[str, Field]) -> Segment | None:
+        prefix, where, tags = contact["segments"], "contact.segments", fields.get("tags")
+        if not isinstance(prefix, str) or not prefix.strip():
+            self._say(contact, "segments", where, "the beginning of the tags is expected, for example 'stage: '")
+        elif not isinstance(tags, SetField) or tags.target is None or tags.target.in_list:
+            self._say(contact, "segments", where, "a stage can be tagged only where the mapping writes a list of tags")
+        elif tags.sep is not None and tags.sep in prefix:
+            self._say(contact, "segments", where, f"'{tags.sep}' separates the tags there")
+        else:
+            segment = Segment(tags, prefix)
+            tags.ignore = (*tags.ignore, segment.pattern)
+            return segment
+        return None
 
     # --- tables of values --------------------------------------------------------------------------------------
 

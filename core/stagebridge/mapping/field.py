@@ -204,12 +204,16 @@ class SetField(Field):
                 return frozenset(found)
         return said
 
-    def _parts(self, raw: Any) -> list[Any]:
-        """The single wire values that count."""
+    def split(self, raw: Any) -> list[Any]:
+        """The single wire values of what stands in the field."""
         parts: list[Any] = []
-        for item in raw if isinstance(raw, list) else () if raw in self.blanks else (raw,):
+        for item in raw if isinstance(raw, list) else () if raw is ABSENT or raw in self.blanks else (raw,):
             parts += item.split(self.sep) if self.sep and isinstance(item, str) else [item]
-        return [p for p in parts if not self._hollow(p) and not self._ignored(p)]
+        return [p for p in parts if not self._hollow(p)]
+
+    def _parts(self, raw: Any) -> list[Any]:
+        """Those that count."""
+        return [p for p in self.split(raw) if not self._ignored(p)]
 
     def _hollow(self, part: Any) -> bool:
         return part is None or part in self.blanks or (isinstance(part, str) and not part.strip())
@@ -247,13 +251,13 @@ class SetField(Field):
                 payload, record, self.target, lambda raw: self._kept(raw, wanted), added, as_text=self.as_text
             )
             return True
-        old = self._raw(record)
-        if self.sep is not None:
-            kept = [p for p in str(old).split(self.sep) if self._kept(p, wanted)] if isinstance(old, str) else []
-            out: Any = self.sep.join([*kept, *added]) or self.empty[0]
-        else:
-            out = [*(p for p in old if self._kept(p, wanted)), *added] if isinstance(old, list) else added
-        if old == out and record is not None:
+        kept = [p for p in self.split(self._raw(record)) if self._kept(p, wanted)]
+        return self.put_all(payload, record, [*kept, *added])
+
+    def put_all(self, payload: dict[str, Any], record: Mapping[str, Any] | None, parts: list[Any]) -> bool:
+        """Write these wire values and no others; False if the record holds exactly them already."""
+        out: Any = parts if self.sep is None else self.sep.join(parts) or self.empty[0]
+        if record is not None and self._raw(record) == out:
             return False
         self.set(payload, record, out)
         return True

@@ -13,15 +13,17 @@ from stagebridge.resources import mapping_folders, mappings_dir
 FIELD_KEYS = ("field", "read", "write")
 
 
-def effective(source: str | Path | dict[str, Any], custom: dict[str, Any] | None = None) -> Table:
+def effective(
+    source: str | Path | dict[str, Any], custom: dict[str, Any] | None = None, segments: str | None = None
+) -> Table:
     """Load a document by name, path or as a dict, laid over what it `extends`. `file` of the result is the file that
     was asked for, and every entry knows where it comes from. Raises `MappingError`."""
     document = _load(source, ())
-    return lay_over(document, _of_the_connection(custom)) if custom else document
+    return lay_over(document, _of_the_connection(custom or {}, segments)) if custom or segments else document
 
 
-def _of_the_connection(custom: dict[str, Any]) -> Table:
-    """The custom fields that a connection names, as an overlay."""
+def _of_the_connection(custom: dict[str, Any], segments: str | None) -> Table:
+    """The custom fields and the segments that a connection names, as an overlay."""
     fields = Table("connection", 0)
     for name, value in custom.items():
         if not re.fullmatch(r"\w+", name):
@@ -30,6 +32,8 @@ def _of_the_connection(custom: dict[str, Any]) -> Table:
         fields[path] = from_dict(value if isinstance(value, dict) else {"as": value}, "connection")
     contact = Table("connection", 0)
     contact["fields"] = fields
+    if segments:
+        contact["segments"] = segments
     added = Table("connection", 0)
     added["contact"] = contact
     return added

@@ -11,6 +11,7 @@ from stagebridge.contact import METADATA
 from stagebridge.mapping import remote
 from stagebridge.mapping.field import Field
 from stagebridge.mapping.remote import ABSENT, New, Ref
+from stagebridge.mapping.segment import SEGMENT, Segment
 from stagebridge.mapping.stage import StageField
 from stagebridge.mapping.values import text_of
 from stagebridge.normalize import Invalid
@@ -73,6 +74,7 @@ class Shape:
     whole: Collection[str] = ()
     parts: Collection[str] = ()
     unsupported: Mapping[str, str] = field(default_factory=dict)
+    segment: Segment | None = None
     as_text: bool = False
     readable: frozenset[str] = frozenset()
     writable: frozenset[str] = frozenset()
@@ -96,6 +98,8 @@ class Shape:
         self._images = {path: one.imaging() for path, one in self.fields.items() if one.target is not None}
         if self.stage is not None and "stage" not in self.fields:
             self._images["stage"] = self.stage.image
+        if self.segment is not None:
+            self._images[SEGMENT] = str
         self._boxes = tuple((k, tuple(v)) for k, v in boxes.items())
         self._others = tuple(others)
 
@@ -146,6 +150,8 @@ class Shape:
                 view[one.path] = value
         if self.stage is not None:
             self._read_stage(record, self.stage, view)
+        if self.segment is not None and (tagged := self.segment.read(record)) is not ABSENT:
+            view[SEGMENT] = tagged
         for path, value in self.given.items():
             view.setdefault(path, value)
         return view
@@ -181,7 +187,7 @@ class Shape:
         for path, value in values.items():
             if only is not None and path not in only:
                 continue
-            one = self.fields.get(path)
+            one = self.segment if path == SEGMENT else self.fields.get(path)
             if one is None and (path != "stage" or self.stage is None):
                 if not is_blank(value) and path not in METADATA:
                     payload.problems[path] = self.unsupported.get(path, "this mapping has no place for it")
@@ -199,7 +205,7 @@ class Shape:
         return payload
 
     def _write(
-        self, payload: Payload, path: str, one: Field | None, value: Any, base: Mapping[str, Any] | None,
+        self, payload: Payload, path: str, one: Field | Segment | None, value: Any, base: Mapping[str, Any] | None,
         view: View | None, forced: bool,
     ) -> None:  # fmt: skip
         """Write one path, unless it reads so already, nobody understands what stands there, or it cannot be."""
@@ -214,7 +220,7 @@ class Shape:
             if one is None:
                 assert self.stage is not None
                 written = self.stage.write(payload, value, base)
-            elif one.target is None:
+            elif isinstance(one, Field) and one.target is None:
                 payload.problems[path] = "is read only here"
                 return
             else:
@@ -225,9 +231,9 @@ class Shape:
         if written:
             payload.paths.add(path)
 
-    def _image(self, path: str, one: Field | None, value: Any) -> Any:
+    def _image(self, path: str, one: Field | Segment | None, value: Any) -> Any:
         if one is not None:
-            return one.image(value)
+            return value if isinstance(one, Segment) else one.image(value)
         assert self.stage is not None
         return self.stage.image(value)
 

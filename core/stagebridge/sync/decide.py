@@ -31,6 +31,8 @@ class Forgotten:
     object: str
     remote_id: str
     result: str
+    left: tuple[str, ...] = ()
+    """What the platform keeps of him all the same, where it cannot erase all."""
 
 
 class Decisions:
@@ -243,8 +245,9 @@ class Decisions:
         if side is None or not side.connector.capabilities.erase:
             return Forgotten(connection, object, remote_id, "kept: that platform cannot erase; do it there by hand")
         outcome = side.connector.erase(object, remote_id, email)
-        result = "erased" if isinstance(outcome, Done) else f"kept: {getattr(outcome, 'message', outcome)}"
-        return Forgotten(connection, object, remote_id, result)
+        if not isinstance(outcome, Done):
+            return Forgotten(connection, object, remote_id, f"kept: {getattr(outcome, 'message', outcome)}")
+        return Forgotten(connection, object, remote_id, "emptied" if outcome.left else "erased", outcome.left)
 
     @staticmethod
     def _outbox(tx: sa.Connection, contact: ContactRow) -> Sequence[Any]:

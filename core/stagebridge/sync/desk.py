@@ -18,6 +18,9 @@ from stagebridge.sync.side import ms
 Progress = Callable[[str, str, int], None]
 """Told (connection, step, count) as a run goes on."""
 
+Notice = Callable[[str], None]
+"""Told, before anything is written, what whoever waits should know."""
+
 Watch = Callable[[Book], None]
 """Told of every transaction before it is written, and may add to it."""
 
@@ -25,11 +28,14 @@ Watch = Callable[[Book], None]
 class Desk:
     """`version` rises with every transaction; a read notes it, and what was applied since is newer than the read."""
 
-    def __init__(self, ledger: Ledger, clock: Clock, progress: Progress | None = None) -> None:
+    def __init__(
+        self, ledger: Ledger, clock: Clock, progress: Progress | None = None, notice: Notice | None = None
+    ) -> None:
         self.ledger = ledger
         self.clock = clock
         self.run_id: int | None = None
         self._progress = progress
+        self._notice = notice
         self.watch: Watch | None = None
         with ledger.begin() as tx:
             self.version = int(tx.scalar(sa.select(sa.func.max(t.link.c.version))) or 0)
@@ -52,6 +58,10 @@ class Desk:
     def tick(self, connection: str, step: str, count: int) -> None:
         if self._progress is not None:
             self._progress(connection, step, count)
+
+    def say(self, sentence: str) -> None:
+        if self._notice is not None:
+            self._notice(sentence)
 
     # --- runs --------------------------------------------------------------------------------------------------
 

@@ -26,7 +26,7 @@ from stagebridge.ledger.store import Ledger
 from stagebridge.lifecycle import Lifecycle
 from stagebridge.sync import alerts
 from stagebridge.sync.debts import Debts
-from stagebridge.sync.desk import Desk, Progress
+from stagebridge.sync.desk import Desk, Notice, Progress
 from stagebridge.sync.identify import Identifier
 from stagebridge.sync.intake import Intake, mark_hint
 from stagebridge.sync.landing import Landing
@@ -91,13 +91,14 @@ class Engine:
         *,
         flight: int | None = None,
         progress: Progress | None = None,
+        notice: Notice | None = None,
     ) -> None:
         self.config = config
         self.ledger = ledger
         self.sides = list(sides)
         self.lifecycle = lifecycle
         self.clock = clock or SystemClock()
-        self.desk = Desk(ledger, self.clock, progress)
+        self.desk = Desk(ledger, self.clock, progress, notice)
         self.debts = Debts(self.sides, config, lifecycle)
         self.merger = Merger(self.debts, config, lifecycle)
         self.intake = Intake(self.debts, self.merger, Identifier(config), config)
@@ -149,6 +150,8 @@ class Engine:
                     code="SB-STALE-PLAN",
                 )  # fmt: skip
             self.planner.guard(report.plan, allow)
+            for sentence in report.plan.warnings:
+                self.desk.say(sentence)
             self._push(report, pilot)
             self._bury()
         return report

@@ -22,7 +22,7 @@ from stagebridge.sync.debts import Debts
 from stagebridge.sync.moves import Moves
 from stagebridge.sync.observation import Observation
 from stagebridge.sync.rules import Claim, origin_claim, wins, wins_at_first
-from stagebridge.sync.side import KEY, SETS, Side
+from stagebridge.sync.side import OURS, SETS, Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +54,10 @@ class Merger:
         remapped = bool(link.mapping) and link.mapping != side.mapping.hash
         o = Observation(book, side, link, contact, view, at, certain, remapped, baseline)
         groups = self._changed(o)
-        key_changed = KEY in view and not same(view[KEY], link.seen.get(KEY))
+        ours = [p for p in OURS if p in view]
+        touched = any(not same(view[p], link.seen.get(p)) for p in ours)
         link.mapping, link.version, link.dirty = side.mapping.hash, book.version, True
-        if not groups and not key_changed and not remapped and not link.new:
+        if not groups and not touched and not remapped and not link.new:
             return
         o.image = self.debts.image(side, contact, link.object)
         if "stage" in groups.get("stage", ()):
@@ -64,8 +65,8 @@ class Merger:
             self.moves.observe(o)
         for paths in groups.values():
             self._group(o, paths)
-        if KEY in view:
-            o.note(KEY, view[KEY])
+        for path in ours:
+            o.note(path, view[path])
         book.touched.add(contact.id)
         book.reindex(contact)
 

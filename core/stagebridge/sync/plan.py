@@ -14,9 +14,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from stagebridge.clock import spoken
 from stagebridge.config import ContactsConfig
+from stagebridge.connector import Pace, Rate
 from stagebridge.contact import encode, is_blank
-from stagebridge.errors import GuardTripped
+from stagebridge.errors import GuardTripped, StagebridgeError
 from stagebridge.ledger import schema as t
 from stagebridge.ledger.book import Book
 from stagebridge.ledger.rows import ContactRow, LinkRow
@@ -33,7 +35,8 @@ SAMPLES = 5
 @dataclass(slots=True)
 class SidePlan:
     """What one connection would see. `calls` counts requests of records (look-ups, verification reads, writes,
-    read-backs); `seconds` is what they take at the connection's budget."""
+    read-backs); `seconds` is what they take at the connection's budget. `slow` says why creates take longer there than
+    they have to."""
 
     creates: int = 0
     updates: int = 0
@@ -48,6 +51,7 @@ class SidePlan:
     samples: dict[str, list[str]] = field(default_factory=dict)
     calls: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
+    slow: str = ""
 
     @property
     def changes(self) -> int:
@@ -67,6 +71,11 @@ class Plan:
     @property
     def is_empty(self) -> bool:
         return not any(p.changes for p in self.sides.values())
+
+    @property
+    def warnings(self) -> list[str]:
+        """What whoever waits for it should know before it begins."""
+        return [f"{n}: this takes about {spoken(p.seconds)}. {p.slow}" for n, p in self.sides.items() if p.slow]
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -157,7 +166,7 @@ class Planner:
                 samples.append(f"{contact.key[:8]}: {_masked(path, before)} → {_masked(path, value)}")
 
     def _cost(self, side: Side, plan: SidePlan) -> None:
-        """Requests by batch size: a verification read and a write per batch of updates of one object; a look-up per batch
+        """Requests by batch size, unless the account lets creates in more slowly (`Connector.pace`): a verification read and a write per batch of updates of one object; a look-up per batch
         of addresses and object, and a write per batch of creates; a read-back where the platform's answer holds no
         record; one call for each record to delete. A bulk load counts as one write. A platform that spreads creates over
         several objects may need one more."""
@@ -167,7 +176,8 @@ class Planner:
         updates = sum(math.ceil(n / side.batch) for n in plan.by_object.values())
         again = sum(math.ceil(n / side.batch) for n in (plan.by_object + plan.removals).values())
         in_bulk = bool(write.load) and plan.creates > side.connector.load_above
-        creates = math.ceil(plan.creates / (write.load if in_bulk else side.batch))
+        pace = _pace(side) if plan.creates else None
+        creates = math.ceil(plan.creates / (pace.batch if pace else write.load if in_bulk else side.batch))
         plan.calls = {
             "verify": again if self.config.verify == "always" else 0,
             "look up": math.ceil(plan.addresses / side.batch) * len(side.objects),
@@ -175,10 +185,12 @@ class Planner:
             "read back": 0 if write.returns_record else updates + math.ceil(plan.creates / side.batch),
             "delete": plan.deletes,
         }
-        total = sum(plan.calls.values())
-        rates = side.connector.budgets.get("default")
-        if rates is not None:
-            plan.seconds = total * rates.per / (rates.calls * side.connector.settings.budget)
+        usual = side.connector.budgets.get("default")
+        if usual is not None:
+            plan.seconds = _seconds(side, sum(plan.calls.values()) - (creates if pace else 0), usual)
+        if pace is not None:
+            plan.seconds += _seconds(side, creates, pace.rate)
+            plan.slow = pace.why
 
     # --- guards ------------------------------------------------------------------------------------------------
 
@@ -209,11 +221,22 @@ class Planner:
             )
 
 
+def _pace(side: Side) -> Pace | None:
+    try:
+        return side.connector.pace()
+    except StagebridgeError:  # whatever is wrong there stops the writes themselves, and is told then
+        return None
+
+
+def _seconds(side: Side, calls: int, rate: Rate) -> float:
+    return calls * rate.per / (rate.calls * side.connector.settings.budget)
+
+
 def _masked(path: str, value: Any) -> str:
     """Enough to recognise a kind of change, never a person."""
     if is_blank(value):
         return "∅"
-    if path.startswith(("stage", "consent", "source", "address.country", "language", "timezone")):
+    if path.startswith(("stage", "segment", "consent", "source", "address.country", "language", "timezone")):
         return str(value)
     text = str(value) if not isinstance(value, frozenset) else f"{len(value)} of them"
     return text[:1] + "…" if not isinstance(value, frozenset) else text

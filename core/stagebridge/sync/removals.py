@@ -94,6 +94,25 @@ def _forget_events(tx: sa.Connection, contact_ids: Sequence[int], hashes: Sequen
         )
 
 
+def suppress(tx: sa.Connection, now: int, connection: str, object: str, remote_id: str) -> None:
+    """Never read this record again: it is what a platform keeps of a person who was erased there."""
+    lift(tx, connection, object, [remote_id])
+    tx.execute(
+        sa.insert(t.suppression).values(
+            connection=connection, object=object, remote_id=remote_id, email_hash="", at=now
+        )
+    )
+
+
+def lift(tx: sa.Connection, connection: str, object: str, remote_ids: Sequence[str]) -> None:
+    """Read these records again: we have written a person there anew."""
+    c = t.suppression.c
+    for part in chunks(remote_ids):
+        tx.execute(
+            sa.delete(t.suppression).where(c.connection == connection, c.object == object, c.remote_id.in_(part))
+        )
+
+
 def remove_from_ledger(
     tx: sa.Connection, now: int, contact_id: int, remotes: Sequence[tuple[str, str, str]], emails: set[str]
 ) -> None:

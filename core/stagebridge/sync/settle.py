@@ -23,7 +23,7 @@ from stagebridge.sync.desk import Desk
 from stagebridge.sync.flight import Steps
 from stagebridge.sync.intake import Intake, mark_hint
 from stagebridge.sync.landing import Landing
-from stagebridge.sync.removals import REMOVAL, deleted_by_us
+from stagebridge.sync.removals import REMOVAL, deleted_by_us, lift, suppress
 from stagebridge.sync.reports import PushReport
 from stagebridge.sync.side import Side
 
@@ -74,9 +74,16 @@ class Settler:
                 contact = book.follow(book.contacts[row.contact_id])
                 book.touched.add(contact.id)
                 self._one(book, side, sent, row, contact, outcome, records, report, follow)
+            lift(book.tx, side.name, object, self._created(batch, outcomes))
             if follow:
                 self.intake.take(book, side, follow, noted=noted, baseline=False)
             self.intake.count_debts(book)
+
+    @staticmethod
+    def _created(batch: Sequence[Sent], outcomes: Sequence[Outcome]) -> list[str]:
+        """Ids of records that were written as new ones: one may be what was left of a person when he was erased."""
+        new = [o for s, o in zip(batch, outcomes, strict=True) if s.entry.remote_id is None]
+        return [o.remote_id if isinstance(o, Done) else o.existing_id for o in new if isinstance(o, Done | Conflict)]
 
     def _read_back(
         self, side: Side, object: str, outcomes: Sequence[Outcome], report: PushReport
@@ -102,7 +109,7 @@ class Settler:
         link = book.links.get(row.link_id) if row.link_id is not None else None
         match outcome:
             case Done() if sent.removes:
-                self._deleted(book, row, contact, link, report)
+                self._deleted(book, row, contact, link, outcome, report)
             case Done():
                 record = outcome.record or records.get(outcome.remote_id)
                 self._done(book, side, sent, row, contact, link, outcome, record, report)
@@ -153,9 +160,11 @@ class Settler:
             mark_hint(book, side, link.object, link.remote_id)
 
     def _deleted(
-        self, book: Book, row: OutboxRow, contact: ContactRow, link: LinkRow | None, report: PushReport
+        self, book: Book, row: OutboxRow, contact: ContactRow, link: LinkRow | None, outcome: Done, report: PushReport
     ) -> None:
         assert link is not None
+        if outcome.left:
+            suppress(book.tx, book.now, link.connection, link.object, link.remote_id)
         link.state, link.dirty = "gone", True
         deleted_by_us(link)
         book.changed(contact, link, "", None, None, "deleted", self.debts.config.deletes)

@@ -32,7 +32,7 @@ def resolve(
     source = config.mapping_source if config.mapping is not None else connector.default_mapping
     settings = {k: v for k, v in connector.settings.model_dump().items() if isinstance(v, str)}
     return load_mapping(
-        source, lifecycle=lifecycle, facts=facts, settings=settings, custom=config.custom,
+        source, lifecycle=lifecycle, facts=facts, settings=settings, custom=config.custom, segments=config.segments,
         default_region=config.default_region, timezone=config.timezone, lenient=True,
     )  # fmt: skip
 

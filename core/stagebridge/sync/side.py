@@ -12,12 +12,15 @@ from stagebridge.config import ConnectionConfig
 from stagebridge.connector import Connector
 from stagebridge.contact import METADATA, encode
 from stagebridge.mapping import Mapping
+from stagebridge.mapping.segment import SEGMENT
 
 SETS = frozenset({"emails", "phones", "tags"})
 """Paths whose every element is merged by itself."""
 
 KEY = "external_id"
 """The path of our own key: written to every record that can hold it, never merged from one."""
+OURS = (KEY, SEGMENT)
+"""Paths that are written and watched, and never merged from a record."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,8 +53,8 @@ class Side:
         return self.objects.index(object) if object in self.objects else len(self.objects)
 
     def comparable(self, paths: Iterable[str]) -> list[str]:
-        """The paths that are compared and owed: not our key, not the times that describe a path."""
-        return [p for p in paths if p not in METADATA and p != KEY]
+        """The paths that are compared and owed: not our own, not the times that describe a path."""
+        return [p for p in paths if p not in METADATA and p not in OURS]
 
 
 def ms(moment: datetime | None) -> int | None:

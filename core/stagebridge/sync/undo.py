@@ -23,7 +23,7 @@ from stagebridge.ledger.rows import LinkRow
 from stagebridge.sync.engine import Engine
 from stagebridge.sync.pull import as_asked
 from stagebridge.sync.removals import deleted_by_us
-from stagebridge.sync.side import KEY, Side
+from stagebridge.sync.side import OURS, Side
 from stagebridge.sync.unanswered import HORIZON
 
 
@@ -97,7 +97,7 @@ class Undo:
         query = (
             sa.select(c.kind, c.path, c.old, c.new, k.id.label("link_id"), k.contact_id, k.connection, k.object)
             .join(t.link, k.id == c.link_id)
-            .where(c.run_id == run, c.kind.in_(("written", "created", "deleted")), c.path != KEY)
+            .where(c.run_id == run, c.kind.in_(("written", "created", "deleted")), c.path.not_in(OURS))
             .order_by(k.connection, k.object, k.id, c.id)
         )
         with self.engine.ledger.begin() as tx:

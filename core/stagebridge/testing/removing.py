@@ -29,7 +29,7 @@ class Archiving(Checks):
 
 
 class Erasing(Checks):
-    needs = "erase"
+    needs = "erase: whole"
 
     @classmethod
     def applies(cls, connector: type[Connector]) -> bool:
@@ -42,4 +42,28 @@ class Erasing(Checks):
         assert bench.held().keys() == {bob}
         bench.wait()
         assert connector.find(bench.object, "email", [ADA["email"]]) == []
+        assert isinstance(connector.erase(bench.object, ada, ADA["email"]), Done | Gone)
+
+
+class Emptying(Checks):
+    needs = "erase: partly"
+
+    @classmethod
+    def applies(cls, connector: type[Connector]) -> bool:
+        return connector.capabilities.erase == "partly"
+
+    def test_what_an_erasure_leaves_is_told_and_holds_no_more_than_an_address_that_agreed_to_nothing(
+        self, bench: Bench, connector: Connector
+    ) -> None:
+        ada, bob = bench.put_people([{**ADA, "consent.email": "granted"}, person(1)])
+        before = bench.view(bob)
+        connector.fetch(bench.object, [ada, bob])
+        outcome = connector.erase(bench.object, ada, ADA["email"])
+        assert isinstance(outcome, Done)
+        assert outcome.left
+        assert [text for text in outcome.left if any(value in text for value in ADA.values())] == []
+        view = bench.view(ada)
+        assert [path for path in ADA if path != "email" and path in view] == []
+        assert view.get("consent.email") != "granted"
+        assert bench.view(bob) == before
         assert isinstance(connector.erase(bench.object, ada, ADA["email"]), Done | Gone)

@@ -13,13 +13,13 @@ from stagebridge.testing.failing import Discretion, Expiring, Hiding, Network, R
 from stagebridge.testing.hooks import Hooks
 from stagebridge.testing.keeping import Checks, has_stand_in
 from stagebridge.testing.reading import Deleted, Finding, Incremental, Reading
-from stagebridge.testing.removing import Archiving, Erasing
+from stagebridge.testing.removing import Archiving, Emptying, Erasing
 from stagebridge.testing.staging import Staging
 from stagebridge.testing.together import Losing, Together
 from stagebridge.testing.writing import Answering, Loading, UnderKey, Writing
 
 GROUPS: tuple[type[Checks], ...] = (
-    Account, Provisioning, Reading, Finding, Incremental, Deleted, Writing, UnderKey, Answering, Loading, Staging, Archiving, Erasing,
+    Account, Provisioning, Reading, Finding, Incremental, Deleted, Writing, UnderKey, Answering, Loading, Staging, Archiving, Erasing, Emptying,
     Sending, Counting, Recording, Hooks, Network, Expiring, Hiding, WritingThrough, Rewriting, Discretion, Telling, Together, Losing,
 )  # fmt: skip
 
