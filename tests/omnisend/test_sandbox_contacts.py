@@ -107,6 +107,19 @@ def test_a_contact_without_identifiers_is_refused(http: Http) -> None:
     assert http.wrong("POST", "/contacts", {"firstName": "Ada"}) == {"identifiers": "required"}
 
 
+def test_values_of_a_wrong_kind_are_refused_one_by_one(http: Http) -> None:
+    strange = {"type": {"a": 1}, "id": ADA, "channels": {"email": {"status": ["x"]}}}
+    body = {
+        "identifiers": [strange, "ada", email(consent=[1], sendWelcomeMessage="no")],
+        "tags": [1],
+        "customProperties": [],
+    }
+    assert http.wrong("POST", "/contacts", body) == {
+        "identifiers.0.type": "invalid_value", "identifiers.1": "invalid_type", "identifiers.2.consent": "invalid_type",
+        "identifiers.2.sendWelcomeMessage": "invalid_type", "tags.0": "invalid_type", "customProperties": "invalid_type",
+    }  # fmt: skip
+
+
 # --- consent -------------------------------------------------------------------------------------------------------
 
 
@@ -284,6 +297,16 @@ def test_a_person_edits_clears_and_removes(box: Sandbox, http: Http) -> None:
     assert ada["updatedAt"] == "2026-06-01T12:00:05.000Z"
     assert http.status("GET", f"/contacts/{two}") == 404
     assert http.status("POST", "/contacts", contact(email(BOB))) == 201
+
+
+def test_a_person_edits_in_the_form_of_a_request_or_of_an_answer_too(box: Sandbox, http: Http) -> None:
+    one, two = seeded(box, {"email": ADA, "phone": [PHONE]}, {"email": BOB})
+    box.seed({"edit": {one: {"phone": None}, two: {"phone": [PHONE], "identifiers": [email(BOB, at=LATER)]}}})
+    ada, bob = (http.get(f"/contacts/{i}") for i in (one, two))
+    assert (ada["phone"], bob["phone"]) == ([], [PHONE])
+    assert bob["statuses"] == [{"channel": "email", "status": "subscribed", "statusChangedAt": LATER}]
+    with pytest.raises(ValueError, match=f"contact {two} has that phone already"):
+        box.seed({"edit": {one: {"phone": PHONE}}})
 
 
 def test_a_person_unsubscribes_at_a_time_and_the_contact_changed_now(box: Sandbox, http: Http) -> None:

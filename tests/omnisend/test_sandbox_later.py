@@ -234,6 +234,10 @@ def test_a_bad_event_is_refused_with_all_its_problems(box: Sandbox, http: Http) 
         "eventName": "required", "eventID": "invalid_format", "eventTime": "invalid_format", "properties": "invalid_type",
         "contact": "required",
     }  # fmt: skip
+    person = {"email": ADA, "optIns": "email", "optOuts": [1], "consents": {}}
+    assert http.wrong("POST", "/events", event(contact=person)) == {
+        "contact.optIns": "invalid_type", "contact.optOuts.0": "invalid_type", "contact.consents": "invalid_type",
+    }  # fmt: skip
     assert box.state()["events"] == []
 
 

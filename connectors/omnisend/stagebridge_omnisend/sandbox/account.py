@@ -9,9 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from stagebridge.clock import Clock, SystemClock
-from stagebridge.sandbox import Answer, Call, Fault, Kit, normalised
-from stagebridge_omnisend.sandbox.forms import FIELDS, Errors, Form
-from stagebridge_omnisend.sandbox.forms import plain as read_plain
+from stagebridge.sandbox import Answer, Call, Kit, normalised
+from stagebridge_omnisend.sandbox.forms import Form
 from stagebridge_omnisend.sandbox.store import Contact, Store
 
 TITLES = {
@@ -86,38 +85,6 @@ class Account:
             for values in (form.fields, form.custom):
                 if isinstance(values.get(name), str):
                     values[name] = normalised(fault, values[name])
-
-    def person_first(self, faults: Sequence[Fault], contact: Contact, at: int) -> None:
-        """`edit_before_write`: somebody edits the contact an instant before our write lands."""
-        for fault in faults:
-            if fault.kind == "edit_before_write" and fault.values.get("id") in (None, contact.id, contact.email):
-                self.edit(contact, fault.values["values"], at)
-
-    def edit(self, contact: Contact, values: dict[str, Any], at: int) -> None:
-        """A person's edit, as a merge patch onto the form of answers: null removes, tags and addresses are replaced. Raises
-        `ValueError`."""
-        if strange := sorted(values.keys() - {*FIELDS, "customProperties", "tags", "email", "phone"}):
-            raise ValueError(f"a person cannot edit '{strange[0]}' of a contact")
-        for type_ in ("email", "phone"):
-            if values.get(type_):
-                other = self.store.find(type_, str(values[type_]))
-                if other not in (None, contact):
-                    raise ValueError(f"contact {other.id if other else ''} has that {type_} already")
-                old = contact.identifiers.get(type_)
-                made = self.store.identify(contact, type_, str(values[type_]))
-                if old is not None:
-                    made.status, made.changed = old.status, old.changed
-        custom = dict(values.get("customProperties") or {})
-        for name in [n for n, v in custom.items() if v is None]:
-            contact.custom.pop(name, None)
-            del custom[name]
-        form, errors = Form(), Errors()
-        plain = {n: "" if values[n] is None else values[n] for n in FIELDS if n in values}
-        read_plain({**plain, "customProperties": custom, "tags": values.get("tags")}, form, errors, "")
-        if errors:
-            raise ValueError(f"{errors[0]['field']}: {errors[0]['message']}")
-        self.store.values(contact, form, replace_tags=True)
-        self.touch(contact, at)
 
     # --- requests and answers ----------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from stagebridge.sandbox import Answer, Call, Fault
+from stagebridge_omnisend.sandbox import people
 from stagebridge_omnisend.sandbox.account import Account
 from stagebridge_omnisend.sandbox.forms import CONSENT_TIME, PROPERTY, Errors, Form, Given, fits, read
 from stagebridge_omnisend.sandbox.store import Contact
@@ -20,7 +21,7 @@ def create(account: Account, call: Call) -> Answer:
 def upsert(account: Account, body: Any, faults: Sequence[Fault], at: int) -> Answer:
     """201 for a new contact, 200 for one whose e-mail was known. Identifiers of other contacts are dropped without a word;
     where none remains, nothing is created."""
-    form, errors = Form(), Errors()
+    errors = Errors()
     form = read(body, errors)
     if isinstance(body, dict) and not body.get("identifiers"):
         errors.add("identifiers", "required", "Must not be empty")
@@ -38,7 +39,7 @@ def upsert(account: Account, body: Any, faults: Sequence[Fault], at: int) -> Ans
     if found is None:
         found = account.store.add(at)
     else:
-        account.person_first(faults, found, at)
+        people.first(account, faults, found, at)
     write(account, found, form, at)
     return Answer(201 if made else 200, account.shown(found))
 
@@ -87,7 +88,7 @@ def _patch(account: Account, call: Call, found: Contact | None) -> Answer:
         return account.invalid(errors)
     if store.clashes(form, found):
         return account.problem(409, "Contact identifier already exists.")
-    account.person_first(call.faults, found, account.now)
+    people.first(account, call.faults, found, account.now)
     write(account, found, form, account.now)
     return Answer(200, account.shown(found))
 

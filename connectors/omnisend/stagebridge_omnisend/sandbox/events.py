@@ -63,7 +63,8 @@ def accept(account: Account, body: Any, at: int) -> Answer:
 
 
 def _form(person: dict[str, Any], errors: Errors) -> Form:
-    """The contact of an event has its own form: flat, with opt-ins and opt-outs per channel."""
+    """The contact of an event has its own form: flat, with opt-ins and opt-outs per channel. Nothing in it holds
+    back a welcome message."""
     form = Form()
     forms.plain(person, form, errors, "contact.")
     for type_, channel in forms.CHANNELS.items():
@@ -72,11 +73,13 @@ def _form(person: dict[str, Any], errors: Errors) -> Form:
         forms.identity(type_, person[type_], errors, f"contact.{type_}")
         given = Given(type_, person[type_])
         for name, status in OPTED.items():
-            for n, opted in enumerate(person.get(name) or []):
-                when = errors.time(f"contact.{name}.{n}.createdAt", opted.get("createdAt"))
+            for opted in errors.objects(f"contact.{name}", person.get(name)):
                 if opted.get("channel") == channel:
-                    given.status, given.changed = status, when
-        for consent in person.get("consents") or []:
+                    given.status, given.changed = (
+                        status,
+                        errors.time(f"contact.{name}.createdAt", opted.get("createdAt")),
+                    )
+        for consent in errors.objects("contact.consents", person.get("consents")):
             if consent.get("channel") == channel:
                 given.consent = {n: v for n, v in consent.items() if n != "channel"}
         form.identifiers.append(given)

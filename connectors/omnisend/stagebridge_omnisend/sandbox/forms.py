@@ -58,6 +58,12 @@ class Errors(list[dict[str, str]]):
             self.add(where, "too_many", f"Must have at most {most} items")
         return [v for i, v in enumerate(value) if self.kind(f"{where}.{i}", v, str, "a string")]
 
+    def objects(self, where: str, value: Any) -> list[dict[str, Any]]:
+        """A list of objects; None is an empty one."""
+        if value is None or not self.kind(where, value, list, "an array"):
+            return []
+        return [v for i, v in enumerate(value) if self.kind(f"{where}.{i}", v, dict, "an object")]
+
 
 @dataclass(slots=True)
 class Given:
@@ -86,24 +92,25 @@ class Form:
         return next((g for g in self.identifiers if g.type == type_), None)
 
 
-def read(body: Any, errors: Errors, where: str = "") -> Form:
+def read(body: Any, errors: Errors) -> Form:
     """A ContactRequest. Fields that nobody knows do no harm."""
     form = Form()
-    if not errors.kind(where.rstrip(".") or "body", body, dict, "an object"):
+    if not errors.kind("body", body, dict, "an object"):
         return form
-    for n, given in enumerate(_listed(body, "identifiers", errors, where)):
-        if (found := _identifier(given, errors, f"{where}identifiers.{n}")) is not None:
-            form.identifiers.append(found)
+    identifiers = body.get("identifiers") or []
+    if errors.kind("identifiers", identifiers, list, "an array"):
+        found = [_identifier(one, errors, f"identifiers.{n}") for n, one in enumerate(identifiers)]
+        form.identifiers = [one for one in found if one is not None]
     for type_ in CHANNELS:
         if sum(g.type == type_ for g in form.identifiers) > 1:
-            errors.add(f"{where}identifiers", "duplicate", f"Must have at most one identifier of type {type_}")
-    plain(body, form, errors, where)
-    if errors.time(f"{where}createdAt", body.get("createdAt")) is not None:
+            errors.add("identifiers", "duplicate", f"Must have at most one identifier of type {type_}")
+    plain(body, form, errors)
+    if errors.time("createdAt", body.get("createdAt")) is not None:
         form.custom["externalCreated"] = body["createdAt"]
     return form
 
 
-def plain(body: Mapping[str, Any], form: Form, errors: Errors, where: str) -> None:
+def plain(body: Mapping[str, Any], form: Form, errors: Errors, where: str = "") -> None:
     """Fields, custom properties and tags. Empty text blanks a field."""
     for name in FIELDS:
         if name in body and errors.kind(where + name, body[name], str, "a string"):
@@ -142,17 +149,12 @@ def fits(type_: str, value: Any) -> bool:
     return found == type_ or (type_ == "number" and found == "integer")
 
 
-def _listed(body: Mapping[str, Any], name: str, errors: Errors, where: str) -> list[Any]:
-    value = body.get(name)
-    return value if value is not None and errors.kind(where + name, value, list, "an array") else []
-
-
 def _identifier(given: Any, errors: Errors, at: str) -> Given | None:
     before = len(errors)
     if not errors.kind(at, given, dict, "an object"):
         return None
     type_, id_ = given.get("type"), given.get("id")
-    if type_ not in CHANNELS:
+    if not isinstance(type_, str) or type_ not in CHANNELS:
         errors.add(f"{at}.type", "invalid_value" if type_ else "required", "Must be one of: email, phone")
         return None
     if not id_:

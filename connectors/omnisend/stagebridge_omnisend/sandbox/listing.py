@@ -31,12 +31,14 @@ def listing(account: Account, call: Call) -> Answer:
         if asked.get(name, words[0]) not in words:
             errors.add(name, "invalid_value", f"Must be one of: {', '.join(words)}")
     _filters(account, asked, errors)
-    token, back = call.query.get("after"), call.query.get("before")
-    if token and back:
+    after, back = call.query.get("after"), call.query.get("before")
+    if after and back:
         errors.add("before", "invalid_combination", "Cannot be combined with after")
-    cursor = _read(token or back, errors) if token or back else None
+    cursor, where = None, "after" if after else "before"
+    if token := after or back:
+        cursor = _read(token, where, errors)
     if cursor is not None and any(cursor["asked"].get(n) != v for n, v in asked.items()):
-        errors.add("after" if token else "before", "cursor_mismatch", "The cursor belongs to other filters")
+        errors.add(where, "cursor_mismatch", "The cursor belongs to other filters")
     if errors:
         return account.invalid(errors)
     if cursor is not None:
@@ -45,9 +47,9 @@ def listing(account: Account, call: Call) -> Answer:
     page, more = _page(account, asked, cursor["at"] if cursor else None, limit, backwards=bool(back))
     call.records = len(page)
     ends = (page[0][0], page[-1][0]) if page else (None, None)
-    before = ends[0] if cursor and (more or not back) else None
-    after = ends[1] if more or back else None
-    cursors = {"after": after and _token(asked, after), "before": before and _token(asked, before)}
+    start = ends[0] if cursor and (more or not back) else None
+    end = ends[1] if more or back else None
+    cursors = {"after": end and _token(asked, end), "before": start and _token(asked, start)}
     paging = {"cursors": cursors, "hasMore": more, "limit": limit}
     return Answer(200, {"contacts": [account.without_lost(dict(s)) for _, s in page], "paging": paging})
 
@@ -131,12 +133,12 @@ def _token(asked: Mapping[str, str], at: Row) -> str:
     return base64.urlsafe_b64encode(orjson.dumps({"asked": asked, "at": at})).decode().rstrip("=")
 
 
-def _read(token: str | None, errors: Errors) -> dict[str, Any] | None:
+def _read(token: str, where: str, errors: Errors) -> dict[str, Any] | None:
     try:
         data = orjson.loads(base64.urlsafe_b64decode(f"{token}==="))
         return {"asked": dict(data["asked"]), "at": (int(data["at"][0]), str(data["at"][1]))}
     except (ValueError, KeyError, TypeError):
-        errors.add("after", "invalid_format", "Must be a cursor of an earlier answer")
+        errors.add(where, "invalid_format", "Must be a cursor of an earlier answer")
         return None
 
 

@@ -9,10 +9,10 @@ from urllib.parse import unquote
 
 from stagebridge.errors import ConfigError
 from stagebridge.sandbox import Answer, Call, Platform, Switch
-from stagebridge_omnisend.sandbox import batches, contacts, events, listing, tags
+from stagebridge_omnisend.sandbox import batches, contacts, events, listing, people, tags
 from stagebridge_omnisend.sandbox.account import Account, Refusal
 from stagebridge_omnisend.sandbox.door import RETRY_AFTER, Door
-from stagebridge_omnisend.sandbox.forms import Errors, Given, read
+from stagebridge_omnisend.sandbox.forms import CHANNELS, Errors, Given, read
 from stagebridge_omnisend.sandbox.store import Contact
 from stagebridge_omnisend.sandbox.times import given
 
@@ -47,7 +47,8 @@ class OmnisendSandbox(Platform):
 
         {"contacts": [{"identifiers": […], "firstName", "tags", "customProperties", …, "created_at", "updated_at"}],
          "segments": {segment id: [contact id]},
-         "edit": {contact id: {field: value, "customProperties": {name: value or null}, "tags", "email", "phone"}},
+         "edit": {contact id: {field: value, "customProperties": {name: value or null}, "tags", "email", "phone",
+                               "identifiers"}},
          "unsubscribe": {contact id or e-mail: time}, "subscribe": {…}, "remove": [contact id]}
 
     Contacts have the form of POST /contacts, or `email`, `phone` and one `status` for short; they come in as by a person's
@@ -122,10 +123,10 @@ class OmnisendSandbox(Platform):
         for segment, members in (data.get("segments") or {}).items():
             self.store.segments[str(segment)] = [self._held(i).id for i in members]
         for id_, values in (data.get("edit") or {}).items():
-            account.edit(self._held(id_), values, account.now)
+            people.edit(account, self._held(id_), values, account.now)
         for how in ("unsubscribe", "subscribe"):
             for id_, at in (data.get(how) or {}).items():
-                self._status(self._held(id_), f"{how}d", given(at, account.now))
+                people.click(account, self._held(id_), f"{how}d", given(at, account.now))
         for id_ in data.get("remove") or []:
             self.store.remove(self._held(id_))
         return {"ids": ids}
@@ -135,12 +136,12 @@ class OmnisendSandbox(Platform):
         updated = given(row.pop("updated_at", None), now)
         created = given(row.pop("created_at", None), min(now, updated))
         status = row.pop("status", None)
-        short = [Given(t, str(row.pop(t)), status, welcome=False) for t in ("email", "phone") if row.get(t)]
+        short = [Given(t, people.shortened(row.pop(t)), status) for t in CHANNELS if row.get(t)]
         form = read(row, errors)
+        people.refuse(errors)
         form.identifiers = form.identifiers or short
-        if errors or not form.identifiers:
-            first = errors[0] if errors else {"field": "identifiers", "message": "there is none, and no email or phone"}
-            raise ValueError(f"{first['field']}: {first['message']}")
+        if not form.identifiers:
+            raise ValueError("identifiers: there is none, and no email or phone")
         if self.store.clashes(form, None):
             raise ValueError("another contact has that identifier: no brand holds two of those")
         made = self.store.add(now, created)
@@ -148,11 +149,6 @@ class OmnisendSandbox(Platform):
             one.welcome = False
         contacts.write(self.account, made, form, updated)
         return made
-
-    def _status(self, contact: Contact, status: str, at: int) -> None:
-        """A person's own click: it counts as of its time, and the contact was changed now."""
-        self.store.status(contact, contact.identifiers["email"], status, at)
-        self.account.touch(contact, self.account.now)
 
     def _held(self, id_: str) -> Contact:
         found = self.store.contacts.get(str(id_)) or self.store.find("email", str(id_))

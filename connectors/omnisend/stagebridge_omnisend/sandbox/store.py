@@ -88,8 +88,8 @@ class Store:
         return made
 
     def remove(self, contact: Contact) -> None:
-        for one in contact.identifiers.values():
-            self._owners.pop(self.key(one.type, one.id), None)
+        for type_ in list(contact.identifiers):
+            self.forget(contact, type_)
         del self.contacts[contact.id]
         self._dirty = True
 
@@ -99,10 +99,15 @@ class Store:
         if old is not None:
             if self.key(type_, old.id) == self.key(type_, id_):
                 return old
-            self._owners.pop(self.key(type_, old.id), None)
+            self.forget(contact, type_)
         made = contact.identifiers[type_] = Identifier(type_, id_)
         self._owners[self.key(type_, id_)] = contact.id
         return made
+
+    def forget(self, contact: Contact, type_: str) -> None:
+        old = contact.identifiers.pop(type_, None)
+        if old is not None:
+            del self._owners[self.key(type_, old.id)]
 
     def status(self, contact: Contact, one: Identifier, status: str, at: int) -> bool:
         """Set a channel's status as of a time, unless a later one is known; whether it became subscribed."""
