@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from stagebridge.contact import full_name
 from stagebridge.sandbox import Sandbox
 
 
 class Hands:
-    """One account. `paths` are what a person can type there besides an address and a stage; `lost_write` is where a write goes
-    wrong: (method, path)."""
+    """One account. `paths` are the canonical paths that a person types there, and their names."""
 
     paths: Mapping[str, str] = {}
     stages: Mapping[str, str] = {}
-    lost_write: tuple[str, str]
     backward = False
     """Whether the platform lets a person move a stage back."""
 
@@ -36,7 +35,7 @@ class Hands:
         raise NotImplementedError
 
     def seen(self, record: Mapping[str, Any]) -> dict[str, Any]:
-        """A record in canonical words: id, email, stage and the paths."""
+        """A record in canonical words: id, email, stage, name, and of the other paths those that there are."""
         raise NotImplementedError
 
     # --- what is made of these ---------------------------------------------------------------------------------
@@ -66,7 +65,6 @@ class Hands:
 class HubSpotHands(Hands):
     paths: Mapping[str, str] = {"first_name": "firstname", "job_title": "jobtitle", "stage": "lifecyclestage"}
     stages: Mapping[str, str] = {"marketing_qualified": "marketingqualifiedlead"}
-    lost_write = ("P*", "*batch/up*")
 
     def records(self) -> Iterator[Mapping[str, Any]]:
         yield from self.box.state()["contacts"]
@@ -84,6 +82,7 @@ class HubSpotHands(Hands):
         return {
             "id": record["id"], "email": record.get("email"), "stage": self.ours(record.get("lifecyclestage", "")),
             "first_name": record.get("firstname") or None, "job_title": record.get("jobtitle") or None,
+            "name": full_name(record.get("firstname"), record.get("lastname")),
         }  # fmt: skip
 
     def also_known_as(self, email: str) -> bool:
@@ -99,7 +98,6 @@ class OwnStagesHands(HubSpotHands):
 
 class SalesforceHands(Hands):
     paths: Mapping[str, str] = {"first_name": "FirstName", "job_title": "Title", "stage": "Lifecycle_Stage__c"}
-    lost_write = ("P*", "*composite/sobjects*")
     backward = True
 
     def records(self) -> Iterator[Mapping[str, Any]]:
@@ -119,4 +117,61 @@ class SalesforceHands(Hands):
         return {
             "id": record["Id"], "email": (record.get("Email") or "").lower() or None, "stage": record.get("Lifecycle_Stage__c"),
             "first_name": record.get("FirstName"), "job_title": record.get("Title"),
+            "name": full_name(record.get("FirstName"), record.get("LastName")),
+        }  # fmt: skip
+
+
+class OmnisendHands(Hands):
+    paths: Mapping[str, str] = {"first_name": "firstName", "stage": "lifecycle_stage"}
+    backward = True
+
+    def records(self) -> Iterator[Mapping[str, Any]]:
+        yield from self.box.state()["contacts"]
+
+    def add(self, email: str, stage: str) -> None:
+        made = {"email": email, "lastName": "L", "customProperties": {"lifecycle_stage": stage}}
+        self.box.seed({"contacts": [made]})
+
+    def edit(self, id_: str, values: Mapping[str, str]) -> None:
+        given = self.theirs(values)
+        stage = given.pop("lifecycle_stage", None)
+        self.box.seed({"edit": {id_: {**given, **({"customProperties": {"lifecycle_stage": stage}} if stage else {})}}})
+
+    def delete(self, id_: str) -> None:
+        self.box.seed({"remove": [id_]})
+
+    def seen(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "id": record["id"], "email": record.get("email"), "stage": record.get("customProperties", {}).get("lifecycle_stage"),
+            "first_name": record.get("firstName") or None, "name": full_name(record.get("firstName"), record.get("lastName")),
+        }  # fmt: skip
+
+
+class ZendeskHands(Hands):
+    """One field for the whole name."""
+
+    paths: Mapping[str, str] = {"name": "name", "stage": "lifecycle_stage"}
+    backward = True
+
+    def records(self) -> Iterator[Mapping[str, Any]]:
+        yield from (u for u in self.box.state()["users"] if not u["deleted"] and u["role"] == "end-user")
+
+    def add(self, email: str, stage: str) -> None:
+        self.box.seed([{"email": email, "name": "L", "user_fields": {"lifecycle_stage": f"ls_{stage}"}}])
+
+    def edit(self, id_: str, values: Mapping[str, str]) -> None:
+        given: dict[str, Any] = dict(values)
+        stage = given.pop("stage", None)
+        self.box.seed(
+            {"edit": {id_: {**given, **({"user_fields": {"lifecycle_stage": f"ls_{stage}"}} if stage else {})}}}
+        )
+
+    def delete(self, id_: str) -> None:
+        self.box.seed({"delete": [id_]})
+
+    def seen(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        stage = (record.get("user_fields") or {}).get("lifecycle_stage")
+        return {
+            "id": str(record["id"]), "email": record.get("email"), "name": record["name"],
+            "stage": stage.removeprefix("ls_") if stage else None,
         }  # fmt: skip

@@ -61,6 +61,10 @@ class World:
                 "client_secret": "${SECRET}",
                 "default_region": "GB",
             }
+        elif box.platform.name == "omnisend":
+            base |= {"api_key": "${SECRET}"}
+        elif box.platform.name == "zendesk":
+            base |= {"email": "admin@example.com", "api_token": "${SECRET}"}
         return base | self.extra.get(name, {})
 
     def config(self) -> Config:
