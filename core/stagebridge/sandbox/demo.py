@@ -70,7 +70,8 @@ class Witness(Protocol):
         ...
 
     def holds(self) -> list[dict[str, str]]:
-        """Every record, in canonical paths: email, first_name, last_name, stage."""
+        """Every record, in canonical paths: email, stage, and of first_name, last_name, name and job_title those that the
+        platform has."""
         ...
 
 
