@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from stagebridge.clock import ManualClock
 from stagebridge.errors import ConfigError
-from stagebridge.sandbox import Sandbox
+from stagebridge.sandbox import Call, Sandbox
 from stagebridge_zendesk.sandbox.routes import ROUTES
 from zendesk_http import ADA, BO, NOW, STAGE, Http, user
 
@@ -208,14 +209,18 @@ def test_a_field_may_be_gone_from_answers_and_descriptions(box: Sandbox, http: H
     assert http.get("/user_fields")["user_fields"] == []
 
 
+NAMES = ("user", "users", "identity", "user_field", "custom_field_option", "organization", "ticket", "webhook")
+INNER: list[Any] = [
+    None, [], {}, 7, [7], [{}], {"id": "x"}, {"id": [], "external_id": 7, "email": 7, "name": [], "tags": 7},
+]  # fmt: skip
+PEOPLE: list[Any] = [
+    {"identities": [{}]}, {"identities": [{"type": "email"}]}, {"user_fields": {"lifecycle_stage": []}}, {"organization": {}},
+    {"user_fields": {"lifecycle_stage": {"a": 1}}}, {"organization": {"name": 7}}, {"photo": 7}, {"phone": 7}, {"email": ["a"]},
+]  # fmt: skip
 JUNK: list[Any] = [
     [], "x", 7, None,
-    *[{name: inner} for name in ("user", "users", "identity", "user_field", "custom_field_option", "organization", "ticket", "webhook")
-      for inner in (None, [], {}, 7, [7], [{}], {"id": "x"}, {"id": [], "external_id": 7, "email": 7, "name": [], "tags": 7})],
-    *[{"user": {"name": "A", **more}} for more in (
-        {"identities": [{}]}, {"identities": [{"type": "email"}]}, {"user_fields": {"lifecycle_stage": []}}, {"organization": {}},
-        {"user_fields": {"lifecycle_stage": {"a": 1}}}, {"organization": {"name": 7}}, {"photo": 7}, {"phone": 7}, {"email": ["a"]},
-    )],
+    *({name: inner} for name in NAMES for inner in INNER),
+    *({"user": {"name": "A", **more}} for more in PEOPLE),
     {"ticket": {"comment": {"body": 7}, "tags": 7, "requester_id": "x"}}, {"ticket": {"comment": "x", "requester": 7}},
     {"ticket": {"comment": {"body": "x"}, "status": [], "priority": {}}}, {"tags": [7]}, {"profile": [], "event": {}},
     {"profile": {"source": "a", "type": "b", "identifiers": [7]}, "event": {"source": "a", "type": "b", "properties": {}}},
@@ -227,23 +232,23 @@ JUNK: list[Any] = [
 
 
 def test_whatever_is_sent_is_refused_or_taken_and_breaks_nothing() -> None:
-    with limited(limits=False, most_jobs=10_000) as box, Http(box) as http:
+    with limited(limits=False, most_jobs=10_000) as box:
         box.seed(
             {"user_fields": [STAGE], "users": [ADA], "organizations": [{"name": "O"}], "tickets": [{"requester_id": 1}]}
         )
         state = box.state()
-        user_id, identity = state["users"][0]["id"], state["identities"][0]["id"]
-        field, organization = state["user_fields"][0]["id"], state["organizations"][0]["id"]
-        names = {"{identity}": identity, "{field}": field, "{option}": 7, "{profile}": 7, "{job}": 7}
+        ids = {
+            "{identity}": state["identities"][0]["id"], "{field}": state["user_fields"][0]["id"], "{option}": 7, "{profile}": 7,
+            "/organizations/{id}": f"/organizations/{state['organizations'][0]['id']}", "/tickets/{id}": "/tickets/1",
+            "{id}": state["users"][0]["id"],
+        }  # fmt: skip
         for method, template, *_ in ROUTES:
-            known = organization if "organizations" in template else 1 if "tickets" in template else user_id
-            path = template.replace("{id}", str(known))
-            for name, value in names.items():
+            path = f"/api/v2{template}"
+            for name, value in ids.items():
                 path = path.replace(name, str(value))
-            if method == "DELETE" or method == "GET":
-                continue
-            for body in JUNK:
-                answer = http.session.request(method, f"{box.url}/api/v2{path}", json=body, timeout=5)
-                assert answer.status_code < 500, (method, path, body, answer.text)
+            for body in JUNK if method not in ("GET", "DELETE") else []:
+                # without the wire, which would catch what breaks, and take its time
+                call = Call(method, path, {}, {"authorization": "Bearer t"}, json.dumps(body).encode())
+                assert box.platform.handle(call).status < 500
         box.clock(advance=10)
-        box.state()
+        assert {j["status"] for j in box.state()["jobs"]} == {"completed"}
