@@ -55,6 +55,9 @@ class Write:
     """Calls that may be under way at once."""
     load: int = 0
     """Records per `load` call, for first loads; 0 where the platform has no bulk interface."""
+    refuses_doubles: bool = False
+    """The platform takes no second record with an address that one holds already: a create is its own look-up, and none is
+    made before it."""
 
 
 @dataclass(frozen=True, slots=True)
