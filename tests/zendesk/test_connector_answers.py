@@ -9,7 +9,7 @@ import pytest
 
 from outside import recordings_of
 from stagebridge.errors import AuthError
-from stagebridge.http import Again, Lost, Response
+from stagebridge.http import Again, Lost, Renew, Response
 from stagebridge_zendesk.answers import body_of, judge, texts_in, too_many_jobs, trouble
 
 DUPLICATE = "Email: ada@example.com is already being used by another user"
@@ -82,6 +82,7 @@ def test_what_is_not_zendesks_answers_nothing() -> None:
     assert isinstance(judge(page), Lost)
     assert isinstance(judge(answer(502)), Lost)
     assert body_of(page) == {}
-    with pytest.raises(AuthError) as told:
-        judge(answer(401, {"error": "Couldn't authenticate you"}))
-    assert told.value.code == "SB-ZENDESK-TOKEN"
+    refused = judge(answer(401, {"error": "Couldn't authenticate you"}))
+    assert isinstance(refused, Renew)
+    assert isinstance(refused.otherwise, AuthError)
+    assert refused.otherwise.code == "SB-ZENDESK-TOKEN"

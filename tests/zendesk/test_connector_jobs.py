@@ -95,6 +95,13 @@ def said(body: Any, status: int = 200) -> Reply:
 
 
 @pytest.fixture
+def stub() -> Iterator[Stub]:
+    made = Stub()
+    yield made
+    made.close()
+
+
+@pytest.fixture
 def account(stub: Stub) -> Account:
     return Account(stub)
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from stagebridge.errors import AuthError
-from stagebridge.http import Again, Lost, Response, Verdict, judge_by_status, retry_after
+from stagebridge.http import Again, Lost, Renew, Response, Verdict, judge_by_status, retry_after
 
 ADDRESS = re.compile(r"[^\s\[\]\"',:;()]+@[^\s\[\]\"',:;()]+")
 NUMBER = re.compile(r"\+?\d[\d ().-]{5,}\d")
@@ -58,10 +58,11 @@ def judge(response: Response) -> Verdict:
     if status < 400:
         return Lost(f"HTTP {status} that is not Zendesk's")
     if status == 401:
-        raise AuthError(
+        # once more before it is believed: whoever looks after the token may be replacing it this moment
+        return Renew(AuthError(
             "Zendesk does not accept these credentials", code="SB-ZENDESK-TOKEN",
             hint="Check the e-mail address and the API token, or the OAuth token, in the Admin Center.",
-        )  # fmt: skip
+        ))  # fmt: skip
     if status == 429:
         return None if too_many_jobs(response) else Again(retry_after(response) or _resets(response), "HTTP 429")
     if status >= 500:

@@ -68,7 +68,7 @@ class Zendesk(Connector):
     Settings: ClassVar[type[ConnectorSettings]] = ZendeskSettings
     capabilities: ClassVar[Capabilities] = Capabilities(
         read=Read(incremental=True, deletes=True, lag=read.WITHHELD),
-        write=Write(batch=BATCH, upsert_key=True, returns_record=False, flight=limits.JOBS),
+        write=Write(batch=BATCH, upsert_key=True, returns_record=False, flight=limits.JOBS, refuses_doubles=True),
         stage=Stage(backward="free"),
         events=Events(flight=4, reads=tickets.NAMES),
         webhooks=Webhooks(signature="zendesk", window=hooks.WINDOW),
