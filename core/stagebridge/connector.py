@@ -37,6 +37,8 @@ class Read:
     deletes: bool = False
     lag: float = 0.0
     """Seconds after which every committed change is visible to `read` and `find` (a default; settings may move it)."""
+    names_survivors: bool = True
+    """A record that was merged away names the one it went into; without it the engine asks who holds its address now."""
     edits: bool = True
     """Records change; without it each is made once and stays as it is, like what somebody typed into a form."""
 

@@ -113,7 +113,7 @@ class ZendeskBench(SandboxBench):
 
     many = 250
     money = False
-    poison: ClassVar[Mapping[str, Any]] = {"email": "no address"}
+    poison: ClassVar[Mapping[str, Any]] = {"phone": "no number"}
     overlay = "contact:\n  fields: {job_title: user_fields.<Job title>}\n  unsupported: {job_title: ~}\n"
     poison_event: ClassVar[Mapping[str, Any]] = {"event": {"source": "zendesk", "type": "reserved"}}
     switches: ClassVar[Mapping[str, Any]] = {

@@ -67,10 +67,10 @@ class Zendesk(Connector):
     platform: ClassVar[str] = "zendesk"
     Settings: ClassVar[type[ConnectorSettings]] = ZendeskSettings
     capabilities: ClassVar[Capabilities] = Capabilities(
-        read=Read(incremental=True, deletes=True, lag=read.WITHHELD),
+        read=Read(incremental=True, deletes=True, lag=read.WITHHELD, names_survivors=False),
         write=Write(batch=BATCH, upsert_key=True, returns_record=False, flight=limits.JOBS, refuses_doubles=True),
         stage=Stage(backward="free"),
-        events=Events(flight=4, reads=tickets.NAMES),
+        events=Events(batch=events.BATCH, flight=4, reads=tickets.NAMES),
         webhooks=Webhooks(signature="zendesk", window=hooks.WINDOW),
         provision="api",
         archive=True,

@@ -1,4 +1,4 @@
-"""Conversions as events of a person's profile, or as tickets where a rule says so; one in a call.
+"""Conversions as events of a person's profile, or as tickets where a rule says so.
 
 An event has no key by which Zendesk would drop a second one: whether it went is what our own log says. A ticket has one for two
 hours, and carries it as its external id for ever.
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from stagebridge.connector import Done, Draft, Outcome, Rejected, Retry, Unknown
-from stagebridge.errors import ConfigError, NoAnswer
+from stagebridge.errors import ConfigError, NoAnswer, StagebridgeError
 from stagebridge.event import ConversionEvent
 from stagebridge_zendesk.answers import body_of, texts_in, trouble
 from stagebridge_zendesk.settings import TicketRule
@@ -18,7 +18,8 @@ from stagebridge_zendesk.settings import TicketRule
 if TYPE_CHECKING:
     from stagebridge_zendesk.connector import Zendesk
 
-BATCH = 1
+BATCH = 20
+"""Events that are handed over together; Zendesk takes one in a call."""
 PROFILES = "/api/v2/user_profiles/events"
 TICKETS = "/api/v2/tickets"
 PROFILE, TICKET = "profile", "ticket"
@@ -66,8 +67,17 @@ def _ticket(event: ConversionEvent, rule: TicketRule) -> Draft | Rejected:
 
 def send(zd: Zendesk, batch: Sequence[Draft]) -> list[Outcome]:
     if len(batch) > BATCH:
-        raise ConfigError(f"Zendesk takes at most {BATCH} event in one call, not {len(batch)}")
-    return [_send(zd, d) for d in batch]
+        raise ConfigError(f"Zendesk is told of at most {BATCH} events at once, not {len(batch)}")
+    out: list[Outcome] = []
+    for d in batch:
+        try:
+            out.append(_send(zd, d))
+        except StagebridgeError as error:
+            if not out:
+                raise
+            # what was sent is sent, and would count again: only the rest comes again
+            return out + [Retry(30.0, f"an earlier event could not be sent: {error}")] * (len(batch) - len(out))
+    return out
 
 
 def _send(zd: Zendesk, d: Draft) -> Outcome:

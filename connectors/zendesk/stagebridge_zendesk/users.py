@@ -1,10 +1,11 @@
-"""Users as records: only end-users are contacts. Their organisations are put beside them by name, and what became of a deleted
-one is looked for, since Zendesk deletes a user who is merged and does not say into whom."""
+"""Users as records: only end-users are contacts, with their organisations beside them by name.
+
+A user who is merged into another is deleted, and nothing says into whom: the engine asks who holds his address.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from stagebridge.connector import Record
@@ -20,8 +21,6 @@ BATCH = 100
 SHOW_MANY = "/api/v2/users/show_many"
 SEARCH = "/api/v2/users/search"
 END_USER = "end-user"
-FRESH = timedelta(days=30)
-"""How old a deletion may be for its survivor to be looked for: what is older was dealt with when it happened."""
 
 
 def is_contact(row: Row) -> bool:
@@ -48,28 +47,18 @@ def records(zd: Zendesk, rows: Sequence[Row], names: dict[str, str] | None = Non
     """Contacts among the rows, in order. `names` are the organisations that an answer brought along."""
     people = [r for r in rows if is_contact(r)]
     known = _organizations(zd, people, names or {})
-    return [_record(zd, row, known) for row in people]
+    return [_record(row, known) for row in people]
 
 
-def _record(zd: Zendesk, row: Row, names: dict[str, str] | None) -> Record:
+def _record(row: Row, names: dict[str, str] | None) -> Record:
     id_, at = str(row["id"]), moment(row.get("updated_at"))
     if is_deleted(row):
-        recent = at is None or at > zd.platform_now() - FRESH
-        return Record(CONTACTS, id_, {}, at, deleted=True, merged_into=survivor(zd, row) if recent else None)
+        return Record(CONTACTS, id_, {}, at, deleted=True)
     data = dict(row)
     of = row.get("organization_id")
     if names is not None and "organization_id" in row and (of is None or str(of) in names):
         data["organization"] = None if of is None else {"id": of, "name": names[str(of)]}
     return Record(CONTACTS, id_, data, at)
-
-
-def survivor(zd: Zendesk, row: Row) -> str | None:
-    """Who holds the key or the address of a deleted user now: merging hands them on."""
-    gone = str(row["id"])
-    key, email = row.get("external_id"), row.get("email")
-    found = by_key(zd, [str(key)]) if key else []
-    found += holders(zd, str(email)) if email else []
-    return next((str(r["id"]) for r in found if is_contact(r) and not is_deleted(r) and str(r["id"]) != gone), None)
 
 
 def _organizations(zd: Zendesk, rows: Sequence[Row], brought: dict[str, str]) -> dict[str, str] | None:
@@ -110,18 +99,8 @@ def show(zd: Zendesk, ids: Iterable[str]) -> tuple[list[Row], dict[str, str]]:
 
 
 def fetch(zd: Zendesk, ids: Sequence[str]) -> dict[str, Record]:
-    """By id. A user who was merged is answered with the survivor, whoever became an agent is left out."""
-    found = {r.id: r for r in records(zd, *show(zd, ids))}
-    survivors = {r.merged_into for r in found.values() if r.merged_into}
-    others = {r.id: r for r in records(zd, *show(zd, survivors - found.keys()))} if survivors else {}
-    out: dict[str, Record] = {}
-    for id_ in ids:
-        record = found.get(id_)
-        if record is not None and record.merged_into:
-            record = found.get(record.merged_into) or others.get(record.merged_into)
-        if record is not None and (record.id == id_ or not record.deleted):
-            out[id_] = record
-    return out
+    """By id. Whoever was deleted is answered so, merged or not; whoever became an agent is left out."""
+    return {r.id: r for r in records(zd, *show(zd, ids))}
 
 
 def by_key(zd: Zendesk, keys: Iterable[str]) -> list[Row]:

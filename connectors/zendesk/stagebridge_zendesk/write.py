@@ -309,9 +309,9 @@ def _refused(zd: Zendesk, wrong: Mapping[int, tuple[Row, Trouble]]) -> Outcomes:
 def _missing(zd: Zendesk, row: Row) -> Outcomes:
     id_ = str(row.entry.remote_id)
     there = users.fetch(zd, [id_]).get(id_)
-    if there is not None and there.id == id_ and not there.deleted:
+    if there is not None and not there.deleted:
         return {row.at: Unknown("Zendesk did not find a record that is there")}
-    return {row.at: Gone(there.id if there is not None and not there.deleted else None)}
+    return {row.at: Gone()}
 
 
 def _taken(zd: Zendesk, rows: Sequence[Row]) -> Outcomes:
