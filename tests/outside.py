@@ -26,6 +26,15 @@ def recordings_of(platform: str) -> Path:
     return folder
 
 
+def specs_of(platform: str) -> Path:
+    """The folder of one platform's published specification: an optional folder beside the project, never part of it."""
+    root = Path(os.environ.get("STAGEBRIDGE_SPECS", Path(__file__).parents[2] / "shared" / "specs"))
+    folder = root / platform
+    if not folder.is_dir():
+        lacking("specs", f"there is no specification of {platform}; set STAGEBRIDGE_SPECS to its folder")
+    return folder
+
+
 def postgres() -> str:
     """The URL of an empty PostgreSQL database, from `STAGEBRIDGE_POSTGRES`."""
     url = os.environ.get("STAGEBRIDGE_POSTGRES", "")

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from stagebridge.connector import Done, Draft, Outcome, Rejected, Retry, Unknown
+from stagebridge.contact import full_name
 from stagebridge.errors import ConfigError, NoAnswer, StagebridgeError
 from stagebridge.event import ConversionEvent
 from stagebridge_zendesk.answers import body_of, texts_in, trouble
@@ -56,7 +57,7 @@ def _ticket(event: ConversionEvent, rule: TicketRule) -> Draft | Rejected:
         )
     money = f"{event.value} {event.currency}" if event.value is not None else ""
     lines = [event.name, event.at.isoformat(), money, event.order_id or ""]
-    requester = {"email": who.email, "name": who.full_name or who.email}
+    requester = {"email": who.email, "name": full_name(who.first_name, who.last_name) or who.name or who.email}
     ticket: dict[str, Any] = {
         "subject": rule.subject, "external_id": event.id, "requester": requester,
         "comment": {"body": "\n".join(line for line in lines if line), "public": rule.public},

@@ -25,7 +25,7 @@ END_USER = "end-user"
 
 def is_contact(row: Row) -> bool:
     """Agents and administrators are colleagues. A suspended user is a contact: his tickets are held up, and that is all."""
-    return row.get("role", END_USER) == END_USER
+    return bool(row.get("role", END_USER) == END_USER)
 
 
 def is_deleted(row: Row) -> bool:

@@ -145,13 +145,9 @@ def _moved(zd: Zendesk, row: Row, done: Done) -> Outcome:
 def _create(zd: Zendesk, rows: Sequence[Row]) -> Outcomes:
     if not rows:
         return {}
-    if zd.bulk is False:
-        return _one_by_one(zd, rows)
-    out = _job(zd, "POST", CREATE_MANY, rows, [r.body for r in rows])
-    rest = [r for r in rows if r.at not in out]
-    if rest and zd.bulk is False:  # refused just now
-        return out | _one_by_one(zd, rest)
-    return out
+    # where bulk imports turn out not to be enabled, no row has an outcome
+    out = {} if zd.bulk is False else _job(zd, "POST", CREATE_MANY, rows, [r.body for r in rows])
+    return out | _one_by_one(zd, [r for r in rows if r.at not in out])
 
 
 def _one_by_one(zd: Zendesk, rows: Sequence[Row]) -> Outcomes:
@@ -172,8 +168,8 @@ def _one_by_one(zd: Zendesk, rows: Sequence[Row]) -> Outcomes:
             }
         body = body_of(answer)
         if answer.status < 400:
-            [record] = users.records(zd, [body["user"]]) or [None]
-            out[row.at] = Done(str(body["user"]["id"]), record, row.refused)
+            shown = users.records(zd, [body["user"]])
+            out[row.at] = Done(str(body["user"]["id"]), shown[0] if shown else None, row.refused)
         else:
             out |= _refused(zd, {row.at: (row, trouble(body, texts_in(row.body)))})
     return out
@@ -259,10 +255,10 @@ def _whose(said: Mapping[str, Any], left: Mapping[int, Row], order: Mapping[int,
         if row.entry.remote_id is None and ((key and row.key == key) or (email and row.email == email)):
             return row
     index = said.get("index")
-    row = order.get(index) if isinstance(index, int) and not key and not email else None
-    if row is None or row.at not in left:
+    mine = order.get(index) if isinstance(index, int) and not key and not email else None
+    if mine is None or mine.at not in left:
         return None
-    return row if row.entry.remote_id is None or not id_ else None
+    return mine if mine.entry.remote_id is None or not id_ else None
 
 
 def _believed(zd: Zendesk, created: Mapping[int, tuple[Row, str]], left: dict[int, Row]) -> Outcomes:

@@ -136,8 +136,8 @@ class Puller:
             }
         now: dict[str, str] = {}
         for id_, email in emails.items():
-            found = (r.id for r in side.connector.find(object, "email", [email]) if r.id != id_ and not r.deleted)
-            now |= {id_: other for other in [next(found, "")] if other}
+            others = [r.id for r in side.connector.find(object, "email", [email]) if r.id != id_ and not r.deleted]
+            now.update((id_, other) for other in others[:1])
         return [replace(r, merged_into=now[r.id]) if r.deleted and r.id in now else r for r in records]
 
     def _again(self, side: Side, taken: Taken, report: PullReport, *, baseline: bool) -> None:

@@ -113,7 +113,7 @@ class Counting(Checks):
         self, bench: Bench, connector: Connector, kind: str
     ) -> None:
         ready = drafted(connector, conversions(bench, 2))
-        box_of(bench).fault(kind, writes=True)
+        box_of(bench).fault(kind, writes=True, times=len(ready))  # a call may take one of them only
         outcomes = sent(connector, ready)
         assert all(isinstance(o, Unknown | Retry) for o in outcomes), outcomes
         box_of(bench).heal()
