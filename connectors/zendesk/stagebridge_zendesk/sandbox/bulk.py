@@ -10,7 +10,7 @@ from stagebridge.sandbox import Answer, Call, Fault
 from stagebridge_zendesk.sandbox.account import Account
 from stagebridge_zendesk.sandbox.answers import Invalid, Refusal, host, page
 from stagebridge_zendesk.sandbox.door import Door
-from stagebridge_zendesk.sandbox.jobs import Row
+from stagebridge_zendesk.sandbox.jobs import LOST, Row
 from stagebridge_zendesk.sandbox.lists import MANY, chosen
 from stagebridge_zendesk.sandbox.people import WrongType
 from stagebridge_zendesk.sandbox.user import User
@@ -107,7 +107,7 @@ def _safely(
     index: int | None,
 ) -> Row:  # fmt: skip
     """What became of a row. A failed one of an update says its id; one of a creation has none to say."""
-    lost = next((f for f in faults if f.kind == "failed_rows" and len(faults) == 1 and "text" in f.values), None)
+    lost = next((f for f in faults if f.kind == LOST), None)
     try:
         if lost is None:
             return write(at, faults)

@@ -40,7 +40,7 @@ class Field:
         }  # fmt: skip
         if self.type in CHOICES:
             out["custom_field_options"] = [self.option(o, base) for o in self.options]
-        if self.type == "checkbox":
+        if self.tag:
             out["tag"] = self.tag
         return out
 

@@ -12,6 +12,9 @@ from stagebridge.sandbox import Fault, Kit
 KEPT = 86_400
 """Seconds that the status of a job can be read."""
 
+LOST = "lost_row"
+"""The kind of fault with which a row is asked to fail."""
+
 Row = dict[str, Any]
 
 
@@ -102,8 +105,8 @@ class Jobs:
             if (fault.kind == "failed_rows" and (chosen is None or number in chosen)) or (
                 fault.kind == "partial_batch" and number % 2
             ):
-                lost = Fault("failed_rows", values={"error": "RecordInvalid", "text": "Row failed", **fault.values})
-                return job.work[number](at, [lost])
+                lost = {"error": "RecordInvalid", "text": "Row failed", **fault.values}
+                return job.work[number](at, [Fault(LOST, values=lost)])
         return job.work[number](at, job.faults)
 
     def unstick(self, id_: str) -> None:

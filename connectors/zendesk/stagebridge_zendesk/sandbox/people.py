@@ -338,6 +338,8 @@ class People:
     def erase(self, user: User, at: int) -> None:
         """For good, with everything that is known of him."""
         user.erased = at
+        his = {i.value for i in user.identities}
+        self.mails = [{**m, "to": ""} if m["to"] in his else m for m in self.mails]
         user.values = dict(ATTRIBUTES, name="Permanently Deleted User")
         user.identities, user.fields, user.tags, user.before = [], {}, [], None
         self.touch(user, at)
