@@ -15,11 +15,11 @@ from stagebridge.http import Again, Lost, Renew, Response, Verdict, judge_by_sta
 ADDRESS = re.compile(r"[^\s\[\]\"',:;()]+@[^\s\[\]\"',:;()]+")
 NUMBER = re.compile(r"\+?\d[\d ().-]{5,}\d")
 CODE = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-LABEL = re.compile(r"^\W*([A-Za-z][A-Za-z ]{1,30}?)\s*(?::| (?:is|has|can|must|already)\b)")
+LABEL = re.compile(r"\W*([A-Za-z_]+)")
 TAKEN = ("duplicatevalue", "already being used", "already been taken", "already taken", "is taken", "already exists")
 MISSING = ("recordnotfound", "usernotfound", "notfound", "not found", "does not exist", "could not find")
 PASSING = ("databaseconflict", "conflict", "toomanyrequests", "internalerror", "unknownerror", "timeout")
-NAMES = {"email": "email", "phone": "phone", "name": "name", "external": "external_id", "external id": "external_id",
+NAMES = {"email": "email", "phone": "phone", "name": "name", "external": "external_id",
          "external_id": "external_id", "tags": "tags", "role": "role", "locale": "locale"}  # fmt: skip
 RESETS = re.compile(r"resets=(\d+)")
 
