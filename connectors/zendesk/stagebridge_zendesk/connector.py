@@ -106,7 +106,7 @@ ZENDESK_TOKEN=
             s.base_url or f"https://{s.subdomain}.zendesk.com", auth=_Given(s), clock=self.clock, judge=self.judge,
             timeout=s.timeout, pool=limits.JOBS + 2,
         )  # fmt: skip
-        self.client.budgets = limits.budgets(s.plan, self.clock, s.budget)
+        self.client.budgets = limits.budgets(self.budgets, s.plan, self.clock, s.budget)
         self.per_minute: int | None = None
         """Requests that the account has in a minute, once an answer has said it."""
         self.bulk: bool | None = s.bulk_import

@@ -33,6 +33,8 @@ CLASSES: Mapping[str, Rate] = {
     "incremental": Rate(10, MINUTE),
     "erase": Rate(700, 10 * MINUTE),
 }
+UNDER_WAY = 1000
+"""Calls that may be under way; what never arrived is not remembered for ever."""
 _PART = re.compile(r"total=(\d+)")
 
 
@@ -42,20 +44,36 @@ class Within(Budget):
     def __init__(self, rate: Rate, account: Budget, clock: Clock, share: float) -> None:
         super().__init__([rate], clock, share)
         self._account = account
+        self._mine: dict[Turn, Turn] = {}
+        """{the account's turn of a call: its own}, until it is known when the call arrived."""
 
     def acquire(self) -> Turn:
-        turn = super().acquire()
-        self._account.acquire()
+        own, turn = super().acquire(), self._account.acquire()
+        with self._lock:
+            own.at = turn.at  # it leaves now, after both waits
+            self._mine[turn] = own
+            if len(self._mine) > UNDER_WAY:
+                del self._mine[next(iter(self._mine))]
         return turn
 
+    def late(self, turn: Turn, seconds: float) -> None:
+        self._account.late(turn, seconds)
+        with self._lock:
+            own = self._mine.pop(turn, None)
+        if own is not None:
+            super().late(own, seconds)
 
-def budgets(plan: str | None, clock: Clock, share: float) -> dict[str, Budget]:
-    """The account's budget as `default`, its classes, and `events`, which the Events API counts by itself."""
-    named = plan or SMALLEST
-    account = Budget([Rate(REQUESTS[named], MINUTE)], clock, share)
-    found: dict[str, Budget] = {n: Within(rate, account, clock, share) for n, rate in CLASSES.items()}
-    found["events"] = Budget([Rate(EVENTS.get(named, EVENTS[SMALLEST]), MINUTE)], clock, share)
-    return {"default": account, **found}
+
+def budgets(rates: Mapping[str, Rate], plan: str | None, clock: Clock, share: float) -> dict[str, Budget]:
+    """The account's budget as `default`, its classes, and `events`, which the Events API counts by itself. `rates` are those
+    of the smallest plan."""
+    known = {
+        "default": Rate(REQUESTS[plan], MINUTE), "events": Rate(EVENTS.get(plan, EVENTS[SMALLEST]), MINUTE),
+    } if plan else {}  # fmt: skip
+    given = {**rates, **known}
+    account = Budget([given["default"]], clock, share)
+    found: dict[str, Budget] = {n: Within(given[n], account, clock, share) for n in CLASSES}
+    return {"default": account, "events": Budget([given["events"]], clock, share), **found}
 
 
 def learn(known: Mapping[str, Budget], headers: Mapping[str, Any]) -> int | None:
