@@ -59,7 +59,8 @@ class Http:
         exchange = (method, API + path, asked, body, answer.status_code, told)
         self.exchanges.append(exchange)
         if self._checks:
-            assert validate_exchange(*exchange) == []
+            problems = validate_exchange(*exchange)
+            assert not problems, problems
         return answer
 
     def get(self, path: str, **query: Any) -> Any:

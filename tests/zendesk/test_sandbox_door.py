@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
@@ -9,8 +10,9 @@ import pytest
 
 from stagebridge.clock import ManualClock
 from stagebridge.errors import ConfigError
-from stagebridge.sandbox import Sandbox
-from zendesk_http import ADA, BO, NOW, Http, user
+from stagebridge.sandbox import Call, Sandbox
+from stagebridge_zendesk.sandbox.routes import ROUTES
+from zendesk_http import ADA, BO, NOW, STAGE, Http, user
 
 # --- credentials ---------------------------------------------------------------------------------------------------
 
@@ -205,3 +207,48 @@ def test_a_field_may_be_gone_from_answers_and_descriptions(box: Sandbox, http: H
     box.fault("drop_field", field="lifecycle_stage")
     assert http.get(f"/users/{made['id']}")["user"]["user_fields"] == {}
     assert http.get("/user_fields")["user_fields"] == []
+
+
+NAMES = ("user", "users", "identity", "user_field", "custom_field_option", "organization", "ticket", "webhook")
+INNER: list[Any] = [
+    None, [], {}, 7, [7], [{}], {"id": "x"}, {"id": [], "external_id": 7, "email": 7, "name": [], "tags": 7},
+]  # fmt: skip
+PEOPLE: list[Any] = [
+    {"identities": [{}]}, {"identities": [{"type": "email"}]}, {"user_fields": {"lifecycle_stage": []}}, {"organization": {}},
+    {"user_fields": {"lifecycle_stage": {"a": 1}}}, {"organization": {"name": 7}}, {"photo": 7}, {"phone": 7}, {"email": ["a"]},
+]  # fmt: skip
+JUNK: list[Any] = [
+    [], "x", 7, None,
+    *({name: inner} for name in NAMES for inner in INNER),
+    *({"user": {"name": "A", **more}} for more in PEOPLE),
+    {"ticket": {"comment": {"body": 7}, "tags": 7, "requester_id": "x"}}, {"ticket": {"comment": "x", "requester": 7}},
+    {"ticket": {"comment": {"body": "x"}, "status": [], "priority": {}}}, {"tags": [7]}, {"profile": [], "event": {}},
+    {"profile": {"source": "a", "type": "b", "identifiers": [7]}, "event": {"source": "a", "type": "b", "properties": {}}},
+    {"user_field": {"key": "k", "title": "K", "type": [], "custom_field_options": {}}},
+    {"user_field": {"key": "k", "title": "K", "type": "dropdown", "custom_field_options": [7]}},
+    {"webhook": {"name": "a", "endpoint": "b", "http_method": "POST", "request_format": "json", "subscriptions": [7]}},
+]  # fmt: skip
+"""Bodies that nobody should send."""
+
+
+def test_whatever_is_sent_is_refused_or_taken_and_breaks_nothing() -> None:
+    with limited(limits=False, most_jobs=10_000) as box:
+        box.seed(
+            {"user_fields": [STAGE], "users": [ADA], "organizations": [{"name": "O"}], "tickets": [{"requester_id": 1}]}
+        )
+        state = box.state()
+        ids = {
+            "{identity}": state["identities"][0]["id"], "{field}": state["user_fields"][0]["id"], "{option}": 7, "{profile}": 7,
+            "/organizations/{id}": f"/organizations/{state['organizations'][0]['id']}", "/tickets/{id}": "/tickets/1",
+            "{id}": state["users"][0]["id"],
+        }  # fmt: skip
+        for method, template, *_ in ROUTES:
+            path = f"/api/v2{template}"
+            for name, value in ids.items():
+                path = path.replace(name, str(value))
+            for body in JUNK if method not in ("GET", "DELETE") else []:
+                # without the wire, which would catch what breaks, and take its time
+                call = Call(method, path, {}, {"authorization": "Bearer t"}, json.dumps(body).encode())
+                assert box.platform.handle(call).status < 500
+        box.clock(advance=10)
+        assert {j["status"] for j in box.state()["jobs"]} == {"completed"}

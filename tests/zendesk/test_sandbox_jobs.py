@@ -63,7 +63,8 @@ def test_jobs_run_in_no_guaranteed_order() -> None:
 
 
 def test_a_job_of_more_than_a_hundred_rows_or_of_none_is_refused(box: Sandbox, http: Http) -> None:
-    for body in ({"users": rows(101)}, {"users": []}, {}):
+    bodies: tuple[dict[str, Any], ...] = ({"users": rows(101)}, {"users": []}, {})
+    for body in bodies:
         assert http.send("POST", "/users/create_or_update_many", body).status_code == 400
     assert http.send("PUT", "/users/update_many", {"users": [{"name": "nobody's"}]}).status_code == 400
     assert http.send("PUT", "/users/update_many", {"users": [{"id": None, "name": "x"}]}).status_code == 400
@@ -87,7 +88,11 @@ def test_an_upsert_says_of_every_row_what_was_done(box: Sandbox, http: Http) -> 
 def test_completed_does_not_mean_that_every_row_was_written(box: Sandbox, http: Http) -> None:
     http.create(**ADA)
     stage = {"lifecycle_stage": "customer"}
-    given = [BO, {"name": "Two", "external_id": "c-2", "email": "ada@example.com"}, {"name": "X", "user_fields": stage}]
+    given: list[dict[str, Any]] = [
+        BO,
+        {"name": "Two", "external_id": "c-2", "email": "ada@example.com"},
+        {"name": "X", "user_fields": stage},
+    ]
     done = http.done(upserted(http, given))
     assert done["status"] == "completed"
     assert [r.get("success", True) for r in done["results"]] == [True, False, False]

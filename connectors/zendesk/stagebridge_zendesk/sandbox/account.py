@@ -15,6 +15,7 @@ from stagebridge_zendesk.sandbox.jobs import Jobs
 from stagebridge_zendesk.sandbox.organizations import Organizations
 from stagebridge_zendesk.sandbox.people import People
 from stagebridge_zendesk.sandbox.profiles import Profiles
+from stagebridge_zendesk.sandbox.rules import check
 from stagebridge_zendesk.sandbox.tickets import Tickets
 from stagebridge_zendesk.sandbox.user import User
 
@@ -121,7 +122,7 @@ class Account:
     def edit(self, user: User, values: dict[str, Any], at: int) -> None:
         """By a person: a new address takes the old one's place. Raises `Invalid` and `WrongType`."""
         if (email := values.get("email")) and user.email and self.people.addressed(email) is not user:
-            self.people.check({"email": email}, user)
+            check(self.people, {"email": email}, user)
             primary = next(i for i in user.of_type("email") if i.primary)
             self.people.change_identity(user, primary, email, at)
         self.people.update(user, {k: v for k, v in values.items() if k != "email" or not user.email}, at)

@@ -11,7 +11,7 @@ from stagebridge_zendesk.sandbox.door import Door
 from stagebridge_zendesk.sandbox.fields import CHOICES, Field
 from stagebridge_zendesk.sandbox.lists import MANY
 from stagebridge_zendesk.sandbox.organizations import Organization
-from stagebridge_zendesk.sandbox.people import EMAIL
+from stagebridge_zendesk.sandbox.rules import EMAIL
 from stagebridge_zendesk.sandbox.user import IDENTITIES, Identity, User
 
 # --- identities ----------------------------------------------------------------------------------------------------

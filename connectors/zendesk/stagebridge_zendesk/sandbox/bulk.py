@@ -12,7 +12,7 @@ from stagebridge_zendesk.sandbox.answers import Invalid, Refusal, host, page
 from stagebridge_zendesk.sandbox.door import Door
 from stagebridge_zendesk.sandbox.jobs import LOST, Row
 from stagebridge_zendesk.sandbox.lists import MANY, chosen
-from stagebridge_zendesk.sandbox.people import WrongType
+from stagebridge_zendesk.sandbox.rules import WrongType
 from stagebridge_zendesk.sandbox.user import User
 
 Work = Callable[[int, list[Fault]], Row]

@@ -85,6 +85,8 @@ def change(account: Account, door: Door, call: Call, id_: str) -> Answer:
 
 
 def _check(account: Account, given: dict[str, Any]) -> None:
+    if not isinstance(given.get("tags", []), list):
+        raise Refusal(account.errors.attribute("tags"))
     if given.get("status") not in (None, *STATUSES):
         raise Invalid(wrong("status", "InvalidValue", f"Status: {given['status']} is invalid"))
     if given.get("priority") not in PRIORITIES:

@@ -7,7 +7,7 @@ from typing import Any
 
 from stagebridge.sandbox import Answer, Call
 from stagebridge_zendesk.sandbox.account import Account
-from stagebridge_zendesk.sandbox.answers import Refusal, host, iso, page
+from stagebridge_zendesk.sandbox.answers import Refusal, iso, page
 from stagebridge_zendesk.sandbox.door import Door
 from stagebridge_zendesk.sandbox.user import User
 from stagebridge_zendesk.sandbox.users import sideloads
@@ -122,4 +122,4 @@ def _with(account: Account, call: Call, answer: Answer) -> Answer:
     return answer
 
 
-__all__ = ["MANY", "chosen", "count", "host", "listing", "search", "show_many"]
+__all__ = ["MANY", "chosen", "count", "listing", "search", "show_many"]

@@ -7,23 +7,16 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from stagebridge_zendesk.sandbox.answers import Details, Invalid, iso, wrong
+from stagebridge_zendesk.sandbox.answers import iso
 from stagebridge_zendesk.sandbox.fields import CHOICES, Field, Fields
-from stagebridge_zendesk.sandbox.user import ATTRIBUTES, FLAGS, IDENTITIES, NUMBERS, TEXTS, WRITABLE, Identity, User
-
-EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@.]+\Z")
-E164 = re.compile(r"\+[1-9]\d{6,14}\Z")
-ROLES = ("end-user", "agent", "admin")
+from stagebridge_zendesk.sandbox.rules import check
+from stagebridge_zendesk.sandbox.user import ATTRIBUTES, IDENTITIES, WRITABLE, Identity, User
 
 Tell = Callable[[str, User, dict[str, Any], int], None]
 """Something happened to a user: kind, user, what, when."""
 
-TOLD = ("name", "alias", "details", "notes", "external_id", "role", "suspended")
+TOLD = ("name", "alias", "details", "notes", "external_id", "role")
 """Attributes whose changes are events of their own."""
-
-
-class WrongType(Exception):
-    """An attribute has a value of a kind that it cannot have: a bad request rather than an invalid record."""
 
 
 class People:
@@ -44,7 +37,7 @@ class People:
         self.search_lag = 0
         self.late = 0
         self._new_id = new_id
-        self._organization = organization
+        self.organization = organization
         """The id of an organisation, by id or by `{"name"}`; None if there is none."""
         self._tell = tell
 
@@ -72,72 +65,15 @@ class People:
         found = self.external(given["external_id"]) if given.get("external_id") else None
         return found or (self.addressed(str(given["email"])) if given.get("email") else None)
 
-    # --- checking ----------------------------------------------------------------------------------------------
-
-    def check(self, given: Mapping[str, Any], user: User | None) -> None:
-        """Raises `WrongType`, and `Invalid` with all that is wrong."""
-        for name, value in given.items():
-            self._check_type(name, value)
-        bad: Details = {}
-        if ("name" in given or user is None) and not str(given.get("name") or "").strip():
-            bad |= wrong("name", "BlankValue", "Name: cannot be blank")
-        if email := given.get("email"):
-            bad |= self._address(email, user)
-        if given.get("external_id") and (other := self.external(given["external_id"])) not in (None, user):
-            assert other is not None
-            bad |= wrong("external_id", "DuplicateValue", "External ID has already been taken")
-        phone = given.get("phone")
-        if phone and self.switches["e164_only"] and not E164.match(phone):
-            bad |= wrong("phone", "InvalidFormat", f"Phone {phone} is not properly formatted")
-        if given.get("role") not in (None, *ROLES):
-            bad |= wrong("role", "InvalidValue", f"Role: {given['role']} is invalid")
-        if given.get("organization_id") is not None and self._organization(given["organization_id"]) is None:
-            bad |= wrong("organization_id", "InvalidValue", "Organization: is invalid")
-        for identity in given.get("identities") or []:
-            if identity.get("type") == "email" and identity.get("value") != email:
-                bad |= self._address(identity.get("value"), user)
-        for key, value in (given.get("user_fields") or {}).items():
-            if (field := self.fields.by_key(key)) is not None:
-                try:
-                    field.stored(value)
-                except (ValueError, TypeError):
-                    bad |= wrong(f"user_fields.{key}", "InvalidValue", f"{field.title}: {value} is invalid")
-        if bad:
-            raise Invalid(bad)
-
-    def _check_type(self, name: str, value: Any) -> None:
-        if name not in WRITABLE:
-            self.ignored[name] += 1
-        good = (
-            (value is None and name not in ("id", "email", "role"))
-            or (name in TEXTS and isinstance(value, str))
-            or (name in FLAGS and isinstance(value, bool))
-            or (name in (*NUMBERS, "id") and isinstance(value, int) and not isinstance(value, bool))
-            or (name == "tags" and isinstance(value, list) and all(isinstance(t, str) for t in value))
-            or (name in ("user_fields", "organization") and isinstance(value, dict))
-            or (name == "identities" and isinstance(value, list) and all(isinstance(i, dict) for i in value))
-            or name not in WRITABLE or name in ("organization_ids", "password")
-        )  # fmt: skip
-        if not good:
-            raise WrongType(name)
-
-    def _address(self, email: Any, user: User | None) -> Details:
-        if not isinstance(email, str) or not EMAIL.match(email.strip()):
-            return wrong("email", "InvalidFormat", f"Email: {email} is not properly formatted")
-        other = self.addressed(email)
-        if other is not None and other is not user:
-            return wrong("email", "DuplicateValue", f"Email: {email} is already being used by another user")
-        return {}
-
     # --- changing ----------------------------------------------------------------------------------------------
 
     def create(self, given: Mapping[str, Any], at: int) -> User:
         """Raises `Invalid` and `WrongType`."""
-        self.check(given, None)
+        check(self, given, None)
         made = User(self._new_id(), at, at, dict(ATTRIBUTES), before=(at + self.search_lag, None))
         self.held[made.id] = made
         if (organization := given.get("organization")) and organization.get("name"):
-            made.values["organization_id"] = self._organization(organization)
+            made.values["organization_id"] = self.organization(organization)
         self._write(made, given, at, told=False)
         # `email` is the primary address, whatever else comes along
         held = {(i.type, i.value) for i in made.identities}
@@ -150,7 +86,7 @@ class People:
 
     def update(self, user: User, given: Mapping[str, Any], at: int) -> None:
         """Raises `Invalid` and `WrongType`."""
-        self.check(given, user)
+        check(self, given, user)
         self._keep(user, at)
         if self._write(user, given, at, told=True):
             self.touch(user, at)
@@ -169,8 +105,7 @@ class People:
                 self._rename(user, old, value)
             user.values[name] = value
             if told and name in TOLD:
-                kind = "suspended_changed" if name == "suspended" else f"{name}_changed"
-                self._tell(kind, user, {"current": value, "previous": old}, at)
+                self._tell(f"{name}_changed", user, {"current": value, "previous": old}, at)
         if given.get("email"):
             changed |= self._add_address(user, given, at, told=told)
         if "phone" in given:

@@ -12,7 +12,7 @@ from stagebridge_zendesk.sandbox import routes, users
 from stagebridge_zendesk.sandbox.account import Account
 from stagebridge_zendesk.sandbox.answers import Invalid, Refusal, wrong
 from stagebridge_zendesk.sandbox.door import PLANS, Door
-from stagebridge_zendesk.sandbox.people import WrongType
+from stagebridge_zendesk.sandbox.rules import WrongType
 from stagebridge_zendesk.sandbox.seeds import KNOWN, Seeds
 
 

@@ -27,7 +27,7 @@ def create_or_update(account: Account, door: Door, call: Call) -> Answer:
     given = account.body(call, "user")
     _no_id(account, given)
     user = account.people.meant(given)
-    whom = user.id if user is not None else given.get("external_id") or given.get("email")
+    whom = user.id if user is not None else str(given.get("external_id") or given.get("email"))
     if (refused := door.count("create-update-user", whom)) is not None:
         return refused
     if user is not None:
