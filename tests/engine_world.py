@@ -160,7 +160,8 @@ class World:
     def write_requests(self, name: str) -> int:
         """Requests that change contacts, as the platform counted them."""
         counted: Mapping[str, int] = self.boxes[name].requests()["by_route"]
-        words = ("batch/update", "batch/upsert", "batch/create", "composite/sobjects", "jobs/ingest")
+        words = ("batch/update", "batch/upsert", "batch/create", "composite/sobjects", "jobs/ingest", "users/update_many",
+                 "users/create_many")  # fmt: skip
         return sum(n for route, n in counted.items() if any(w in route for w in words))
 
 

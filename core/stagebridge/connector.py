@@ -37,6 +37,8 @@ class Read:
     deletes: bool = False
     lag: float = 0.0
     """Seconds after which every committed change is visible to `read` and `find` (a default; settings may move it)."""
+    names_survivors: bool = True
+    """A record that was merged away names the one it went into; without it the engine asks who holds its address now."""
     edits: bool = True
     """Records change; without it each is made once and stays as it is, like what somebody typed into a form."""
 
@@ -55,6 +57,9 @@ class Write:
     """Calls that may be under way at once."""
     load: int = 0
     """Records per `load` call, for first loads; 0 where the platform has no bulk interface."""
+    refuses_doubles: bool = False
+    """The platform takes no second record with an address that one holds already: a create is its own look-up, and none is
+    made before it."""
 
 
 @dataclass(frozen=True, slots=True)

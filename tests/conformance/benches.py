@@ -108,6 +108,56 @@ class SalesforceBench(SandboxBench):
         self.box.seed({"edit": {id: {"Amount": float(value)}}})
 
 
+class ZendeskBench(SandboxBench):
+    """Conversions are tickets, which have a subject and no value."""
+
+    many = 250
+    money = False
+    poison: ClassVar[Mapping[str, Any]] = {"phone": "no number"}
+    overlay = "contact:\n  fields: {job_title: user_fields.<Job title>}\n  unsupported: {job_title: ~}\n"
+    poison_event: ClassVar[Mapping[str, Any]] = {"event": {"source": "zendesk", "type": "reserved"}}
+    switches: ClassVar[Mapping[str, Any]] = {
+        "subscriptions": ["user.created", "user.deleted", "user.custom_field_changed", "user.identity_changed"],
+        "webhook_secret": "sandbox-secret",
+    }  # fmt: skip
+
+    def settings(self) -> Mapping[str, Any]:
+        return {
+            "base_url": self.box.url, "subdomain": "acme", "email": "admin@example.com", "api_token": "token-1",
+            "webhook_secret": "sandbox-secret", "page_size": 100,
+        }  # fmt: skip
+
+    def put(self, payloads: Sequence[Mapping[str, Any]]) -> list[str]:
+        return [
+            str(i)
+            for i in self.box.seed([{k: v for k, v in p.items() if k != "skip_verify_email"} for p in payloads])["ids"]
+        ]
+
+    def edit(self, id: str, payload: Mapping[str, Any]) -> None:
+        self.box.seed({"edit": {id: payload}})
+
+    def remove(self, id: str) -> None:
+        self.box.seed({"delete": [id]})
+
+    def merge(self, keep: str, lose: str) -> None:
+        self.box.seed({"merge": [lose, keep]})
+
+    def held(self) -> Mapping[str, Mapping[str, Any]]:
+        users = [u for u in self.box.state()["users"] if not u["deleted"] and u["role"] == "end-user"]
+        every = dict.fromkeys(f["key"] for f in self.box.state()["user_fields"])
+        return {str(u["id"]): {**u, "user_fields": {**every, **u["user_fields"]}} for u in users}
+
+    def counted(self) -> list[str]:
+        return [e["properties"]["event_id"] for e in self.box.state()["events"]]
+
+    def convert(self, id: str, value: str) -> str:
+        [ticket] = self.box.seed({"tickets": [{"requester_id": id, "subject": value}]})["tickets"]
+        return str(ticket)
+
+    def edit_conversion(self, id: str, value: str) -> None:
+        self.box.seed({"rate": {id: {"score": "offered"}}})
+
+
 class MetaBench(SandboxBench):
     """A page with one form. What is put in are its answers, which nobody edits."""
 

@@ -13,9 +13,10 @@ from uuid import uuid4
 from pydantic import ConfigDict
 from stagebridge_acme import Acme, AcmeSettings
 
-from conformance.benches import HubSpotBench, SalesforceBench
+from conformance.benches import HubSpotBench, SalesforceBench, ZendeskBench
 from stagebridge.connector import (
     Capabilities,
+    Conflict,
     Connector,
     Done,
     Draft,
@@ -39,6 +40,7 @@ from stagebridge.http import RetryPolicy
 from stagebridge.testing import Bench, checks_of, conformance
 from stagebridge_hubspot import HubSpot
 from stagebridge_salesforce import Salesforce
+from stagebridge_zendesk import Zendesk
 
 
 def _bench_of_acme() -> type[Bench]:
@@ -247,6 +249,21 @@ class RefusesAllForOne(Acme):
 class CreatesWithoutKey(Acme):
     def write(self, batch: Sequence[Entry]) -> list[Outcome]:
         return super().write(changed(batch, lambda p: {k: v for k, v in p.items() if k != "ref"}))
+
+
+@breaks("test_a_create_with_an_address_that_somebody_holds_names_him_and_writes_nothing", ZendeskBench)
+class TakesOverWhoeverHoldsIt(Zendesk):
+    """As if it created or updated: whoever holds the address is written over."""
+
+    def write(self, batch: Sequence[Entry]) -> list[Outcome]:
+        return [self._over(e, o) for e, o in zip(batch, super().write(batch), strict=True)]
+
+    def _over(self, entry: Entry, outcome: Outcome) -> Outcome:
+        if not isinstance(outcome, Conflict):
+            return outcome
+        body = {"id": int(outcome.existing_id), "external_id": entry.key, "name": entry.payload["name"]}
+        self.jobs.run("PUT", "/api/v2/users/update_many", [body])
+        return outcome
 
 
 @breaks("test_the_answer_shows_what_the_platform_now_holds")

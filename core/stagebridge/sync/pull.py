@@ -7,6 +7,7 @@ after the last page that it finished.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import orjson
 import sqlalchemy as sa
@@ -68,8 +69,9 @@ class Puller:
         *,
         complete: bool,
     ) -> None:
+        records = self._followed(side, object, page.records)
         with self.desk.book() as book:
-            taken = self.intake.take(book, side, page.records, noted=noted, baseline=not complete)
+            taken = self.intake.take(book, side, records, noted=noted, baseline=not complete)
             self._save(book, side, object, page.cursor, covered, complete or page.covered is not None)
         report.records += len(page.records)
         report.pages += 1
@@ -107,7 +109,7 @@ class Puller:
         for start in range(0, len(ids), side.batch):
             some = list(ids[start : start + side.batch])
             noted = self.desk.version
-            records = as_asked(object, some, side.connector.fetch(object, some))
+            records = self._followed(side, object, as_asked(object, some, side.connector.fetch(object, some)))
             with self.desk.book() as book:
                 if drop_hints:  # before the records are taken: one that is in flight is marked again
                     c = t.hint.c
@@ -117,6 +119,26 @@ class Puller:
             report.add(taken)
             if not settled:
                 self._again(side, taken, report, baseline=baseline)
+
+    def _followed(self, side: Side, object: str, records: Sequence[Record]) -> Sequence[Record]:
+        """Where a platform does not say what a record was merged into, whoever holds its address now; a deletion that was a
+        merge would else be followed everywhere."""
+        read = side.connector.capabilities.read
+        lost = [r.id for r in records if r.deleted and r.merged_into is None]
+        if read is None or read.names_survivors or not lost:
+            return records
+        with self.desk.ledger.begin() as tx:
+            book = Book(tx, now=0, version=0)
+            book.load_links(side.name, object, lost)
+            links = (book.remotes.get((side.name, object, i)) for i in lost)
+            emails = {
+                x.remote_id: str(e) for x in links if x is not None and x.state == "live" and (e := x.seen.get("email"))
+            }
+        now: dict[str, str] = {}
+        for id_, email in emails.items():
+            others = [r.id for r in side.connector.find(object, "email", [email]) if r.id != id_ and not r.deleted]
+            now.update((id_, other) for other in others[:1])
+        return [replace(r, merged_into=now[r.id]) if r.deleted and r.id in now else r for r in records]
 
     def _again(self, side: Side, taken: Taken, report: PullReport, *, baseline: bool) -> None:
         for object, ids in taken.fetch.items():

@@ -198,7 +198,9 @@ class Pusher:
                 rows = book.outbox_rows(sa.select(t.outbox).where(t.outbox.c.id.in_(ids)))
                 emails.update(e for r in rows for e in emails_to_look_up(book.contacts[r.contact_id]))
                 keys += [book.contacts[r.contact_id].key for r in rows]
-        asks: list[tuple[str, Any, list[str]]] = [(o, "email", sorted(emails)) for o in side.objects]
+        asks: list[tuple[str, Any, list[str]]] = []
+        if not sweep.write.refuses_doubles:  # such a platform answers the create with the record that is in the way
+            asks += [(o, "email", sorted(emails)) for o in side.objects]
         if not sweep.write.upsert_key and side.mapping.field("external_id", sweep.object):
             asks += [(o, "external_id", keys) for o in side.objects]
         window.asks = [

@@ -27,7 +27,7 @@ class Bench(ABC):
     reads, and never pass through the connector: what is put in is a person's work, what is held is the platform's word.
 
     `many` is more people than one page holds; `poison` a payload that the platform refuses of any record (None where it
-    takes everything). `bare` asks for an account that lacks the custom fields that the mapping needs.
+    takes everything). `money` says whether the conversions that `convert` records have a value. `bare` asks for an account that lacks the custom fields that the mapping needs.
 
     For platforms that take events: `event` is what a complete one of theirs says otherwise than `keeping.conversion`,
     `poison_event` a part of a payload that the platform refuses of any event. `overlay` is YAML beside `extends:`, for what
@@ -39,6 +39,7 @@ class Bench(ABC):
     many: ClassVar[int] = 250
     poison: ClassVar[Mapping[str, Any] | None] = None
     overlay: ClassVar[str] = ""
+    money: ClassVar[bool] = True
     event: ClassVar[Mapping[str, Any]] = {}
     poison_event: ClassVar[Mapping[str, Any] | None] = None
 
@@ -79,12 +80,12 @@ class Bench(ABC):
         raise NotImplementedError(f"{type(self).__name__} says nothing about events")
 
     def convert(self, id: str, value: str) -> str:
-        """Record a conversion of this person, as people there would (win a deal); the record's id. For platforms that record
-        them."""
+        """Record a conversion of this person, as people there would (win a deal, open a ticket); the record's id. For platforms
+        that record them."""
         raise NotImplementedError(f"{type(self).__name__} records no conversions")
 
     def edit_conversion(self, id: str, value: str) -> None:
-        """Change the value of a conversion that was recorded, as people there would."""
+        """Change the value of a conversion that was recorded, or what it has instead, as people there would."""
         raise NotImplementedError(f"{type(self).__name__} records no conversions")
 
     # --- what the suite does with it ---------------------------------------------------------------------------

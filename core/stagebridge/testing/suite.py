@@ -16,11 +16,11 @@ from stagebridge.testing.reading import Deleted, Finding, Incremental, Reading
 from stagebridge.testing.removing import Archiving, Emptying, Erasing
 from stagebridge.testing.staging import Staging
 from stagebridge.testing.together import Losing, Together
-from stagebridge.testing.writing import Answering, Loading, UnderKey, Writing
+from stagebridge.testing.writing import Answering, Doubling, Loading, UnderKey, Writing
 
 GROUPS: tuple[type[Checks], ...] = (
-    Account, Provisioning, Reading, Finding, Incremental, Deleted, Writing, UnderKey, Answering, Loading, Staging, Archiving, Erasing, Emptying,
-    Sending, Counting, Recording, Hooks, Network, Expiring, Hiding, WritingThrough, Rewriting, Discretion, Telling, Together, Losing,
+    Account, Provisioning, Reading, Finding, Incremental, Deleted, Writing, UnderKey, Doubling, Answering, Loading, Staging, Archiving,
+    Erasing, Emptying, Sending, Counting, Recording, Hooks, Network, Expiring, Hiding, WritingThrough, Rewriting, Discretion, Telling, Together, Losing,
 )  # fmt: skip
 
 

@@ -71,7 +71,7 @@ def search(account: Account, door: Door, call: Call) -> Answer:
         shown = _indexed(account, user, call)
         if shown is None or (external is not None and (shown["external_id"] or "").lower() != external.lower()):
             continue
-        if query is None or _matches(account, shown, query):
+        if query is None or _matches(account, shown, _addresses(account, user), query):
             found.append(shown)
     answer = page(account.errors, call, "users", found, lambda s: s, offset_only=True)
     return _with(account, call, answer)
@@ -85,11 +85,22 @@ def _indexed(account: Account, user: User, call: Call) -> dict[str, Any] | None:
     return account.shown(user, call) if user.active else None
 
 
-def _matches(account: Account, shown: dict[str, Any], query: str) -> bool:
-    return all(_term(account, shown, key.lower(), text.strip('"').lower()) for key, text in TERM.findall(query))
+def _addresses(account: Account, user: User) -> set[str]:
+    """Further addresses that search finds somebody by."""
+    if not account.switches["search_by_any_address"] or (user.before is not None and user.before[0] > account.now):
+        return set()
+    return {str(i.value).lower() for i in user.of_type("email")}
 
 
-def _term(account: Account, shown: dict[str, Any], key: str, text: str) -> bool:
+def _matches(account: Account, shown: dict[str, Any], addresses: set[str], query: str) -> bool:
+    return all(
+        _term(account, shown, addresses, key.lower(), text.strip('"').lower()) for key, text in TERM.findall(query)
+    )
+
+
+def _term(account: Account, shown: dict[str, Any], addresses: set[str], key: str, text: str) -> bool:
+    if key == "email" and text in addresses:
+        return True
     if key in ("type", ""):
         return (key == "type" and text == "user") or any(text in str(shown.get(n) or "").lower() for n in SEARCHED)
     if key in ("tags", "tag"):

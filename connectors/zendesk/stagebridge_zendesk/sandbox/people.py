@@ -74,10 +74,12 @@ class People:
         self.held[made.id] = made
         if (organization := given.get("organization")) and organization.get("name"):
             made.values["organization_id"] = self.organization(organization)
-        for identity in given.get("identities") or []:
-            if identity.get("type") in IDENTITIES:
-                self.add_identity(made, identity["type"], identity["value"], at, told=False)
         self._write(made, given, at, told=False)
+        # `email` is the primary address, whatever else comes along
+        held = {(i.type, i.value) for i in made.identities}
+        for identity in given.get("identities") or []:
+            if identity.get("type") in IDENTITIES and (identity["type"], identity["value"]) not in held:
+                self.add_identity(made, identity["type"], identity["value"], at, told=False)
         self._tell("created", made, {}, at)
         self.touch(made, at)
         return made

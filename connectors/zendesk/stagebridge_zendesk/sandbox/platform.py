@@ -78,6 +78,7 @@ class ZendeskSandbox(Platform):
         "details_as": Switch("list", "what is wrong with an attribute is a 'list' (recorded), or a 'dict' (a third party saw it)"),
         "recent_start_status": Switch(422, "what an export answers that is to start within the last minute: 422 or 400"),
         "erased_in_export": Switch(False, "people who were deleted for good stay in the export, without anything of theirs [M]"),
+        "search_by_any_address": Switch(True, "a search by e-mail finds users by their further addresses too [M]"),
         "index_lag": Switch(0.0, "seconds until search shows a change; nothing is documented"),
         "events_api": Switch(True, "the Events API is switched on"),
         "subscriptions": Switch([], "events of a webhook that is there from the start: user.created, user.custom_field_changed …"),
