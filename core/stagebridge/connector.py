@@ -55,6 +55,8 @@ class Write:
     """Calls that may be under way at once."""
     load: int = 0
     """Records per `load` call, for first loads; 0 where the platform has no bulk interface."""
+    singly: tuple[Literal["fetch", "find", "update"], ...] = ()
+    """What takes a request for every record, however many are handed over; a plan's time counts them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from stagebridge_file import File
 
-from conformance.benches import FileBench, HubSpotBench, MetaBench, SalesforceBench, TikTokBench
+from conformance.benches import FileBench, HubSpotBench, MetaBench, OmnisendBench, SalesforceBench, TikTokBench
 from stagebridge.testing import conformance
 from stagebridge_hubspot import HubSpot
 from stagebridge_meta import Meta
+from stagebridge_omnisend import Omnisend
 from stagebridge_salesforce import Salesforce
 from stagebridge_tiktok import TikTok
 
@@ -16,6 +17,7 @@ TestHubSpot = conformance(HubSpot, sandbox=HubSpotBench)
 TestSalesforce = conformance(Salesforce, sandbox=SalesforceBench)
 TestMeta = conformance(Meta, sandbox=MetaBench)
 TestTikTok = conformance(TikTok, sandbox=TikTokBench)
+TestOmnisend = conformance(Omnisend, sandbox=OmnisendBench)
 TestFile = conformance(File, sandbox=FileBench)
 
 
