@@ -60,6 +60,8 @@ class Write:
     refuses_doubles: bool = False
     """The platform takes no second record with an address that one holds already: a create is its own look-up, and none is
     made before it."""
+    singly: tuple[Literal["fetch", "find", "update"], ...] = ()
+    """What takes a request for every record, however many are handed over; a plan's time counts them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -228,6 +228,35 @@ class TikTokBench(SandboxBench):
         return [e["event_id"] for s in self.box.state()["sources"].values() for e in s["counted"]]
 
 
+class OmnisendBench(SandboxBench):
+    many = 520
+    overlay = "contact: {fields: {job_title: customProperties.job_title}, unsupported: {job_title: ~}}\n"
+    poison: ClassVar[Mapping[str, Any]] = {"birthdate": "never"}
+    poison_event: ClassVar[Mapping[str, Any]] = {"eventTime": "never"}
+
+    def settings(self) -> Mapping[str, Any]:
+        return {"base_url": f"{self.box.url}/api", "api_key": "key-1-secret"}
+
+    def put(self, payloads: Sequence[Mapping[str, Any]]) -> list[str]:
+        ids: list[str] = self.box.seed([dict(p) for p in payloads])["ids"]
+        return ids
+
+    def edit(self, id: str, payload: Mapping[str, Any]) -> None:
+        """A person's form has addresses and numbers, where the API has identifiers."""
+        values = {n: v for n, v in payload.items() if n != "identifiers"}
+        named = {i["type"]: i["id"] for i in payload.get("identifiers") or []}
+        self.box.seed({"edit": {id: {**values, **named}}})
+
+    def remove(self, id: str) -> None:
+        self.box.seed({"remove": [id]})
+
+    def held(self) -> Mapping[str, Mapping[str, Any]]:
+        return {c["id"]: c for c in self.box.state()["contacts"]}
+
+    def counted(self) -> list[str]:
+        return [e["eventID"] for e in self.box.state()["events"] for _ in range(e["fired"])]
+
+
 class FileBench(Bench):
     """A list with ids of its own."""
 

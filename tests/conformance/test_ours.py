@@ -5,10 +5,19 @@ from __future__ import annotations
 import pytest
 from stagebridge_file import File
 
-from conformance.benches import FileBench, HubSpotBench, MetaBench, SalesforceBench, TikTokBench, ZendeskBench
+from conformance.benches import (
+    FileBench,
+    HubSpotBench,
+    MetaBench,
+    OmnisendBench,
+    SalesforceBench,
+    TikTokBench,
+    ZendeskBench,
+)
 from stagebridge.testing import conformance
 from stagebridge_hubspot import HubSpot
 from stagebridge_meta import Meta
+from stagebridge_omnisend import Omnisend
 from stagebridge_salesforce import Salesforce
 from stagebridge_tiktok import TikTok
 from stagebridge_zendesk import Zendesk
@@ -18,6 +27,7 @@ TestSalesforce = conformance(Salesforce, sandbox=SalesforceBench)
 TestMeta = conformance(Meta, sandbox=MetaBench)
 TestTikTok = conformance(TikTok, sandbox=TikTokBench)
 TestZendesk = conformance(Zendesk, sandbox=ZendeskBench)
+TestOmnisend = conformance(Omnisend, sandbox=OmnisendBench)
 TestFile = conformance(File, sandbox=FileBench)
 
 

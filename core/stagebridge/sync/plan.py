@@ -166,23 +166,25 @@ class Planner:
                 samples.append(f"{contact.key[:8]}: {_masked(path, before)} → {_masked(path, value)}")
 
     def _cost(self, side: Side, plan: SidePlan) -> None:
-        """Requests by batch size, unless the account lets creates in more slowly (`Connector.pace`): a verification read and a write per batch of updates of one object; a look-up per batch
-        of addresses and object, and a write per batch of creates; a read-back where the platform's answer holds no
-        record; one call for each record to delete. A bulk load counts as one write. A platform that spreads creates over
-        several objects may need one more."""
+        """Requests by batch size, one per record of what a platform takes singly, and as the account lets new ones in
+        (`Connector.pace`): a verification read and a write per batch of updates of one object; a look-up per batch of
+        addresses and object, where a create is not its own, and a write per batch of creates; a read-back where the platform's
+        answer holds no record; one call for each record to delete. A bulk load counts as one write. A platform that spreads
+        creates over several objects may need one more."""
         write = side.connector.capabilities.write
         if write is None:
             return
-        updates = sum(math.ceil(n / side.batch) for n in plan.by_object.values())
-        again = sum(math.ceil(n / side.batch) for n in (plan.by_object + plan.removals).values())
+        fetch, find, update = (1 if v in write.singly else side.batch for v in ("fetch", "find", "update"))
+        again = sum(math.ceil(n / fetch) for n in (plan.by_object + plan.removals).values())
+        back = sum(math.ceil(n / fetch) for n in plan.by_object.values()) + math.ceil(plan.creates / fetch)
         in_bulk = bool(write.load) and plan.creates > side.connector.load_above
         pace = _pace(side) if plan.creates else None
         creates = math.ceil(plan.creates / (pace.batch if pace else write.load if in_bulk else side.batch))
         plan.calls = {
             "verify": again if self.config.verify == "always" else 0,
-            "look up": math.ceil(plan.addresses / side.batch) * len(side.objects),
-            "write": updates + creates,
-            "read back": 0 if write.returns_record else updates + math.ceil(plan.creates / side.batch),
+            "look up": 0 if write.refuses_doubles else math.ceil(plan.addresses / find) * len(side.objects),
+            "write": sum(math.ceil(n / update) for n in plan.by_object.values()) + creates,
+            "read back": 0 if write.returns_record else back,
             "delete": plan.deletes,
         }
         usual = side.connector.budgets.get("default")

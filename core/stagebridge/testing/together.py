@@ -12,6 +12,7 @@ import pytest
 from stagebridge.clock import ElasticClock
 from stagebridge.config import GUARDS, ContactsConfig, Guards, Rule
 from stagebridge.connector import Connector
+from stagebridge.contact import METADATA
 from stagebridge.ledger.store import Ledger
 from stagebridge.sync.engine import Engine
 from stagebridge.sync.side import Side
@@ -71,7 +72,7 @@ class Pair(Checks):
     @staticmethod
     def by_email(bench: Bench) -> dict[str, dict[str, Any]]:
         """What is held, by address: the values that both can hold, without the times that describe them."""
-        paths = bench.mapping.writable(bench.object) - {"external_id", "stage_at"}
+        paths = bench.mapping.writable(bench.object) - METADATA - {"external_id"}
         views = [v for v in bench.views().values() if v.get("email")]
         found = {str(v["email"]): {p: v.get(p) or None for p in paths} for v in views}
         assert len(found) == len(bench.held()), "somebody is there twice"
