@@ -111,13 +111,12 @@ def test_an_old_export_that_says_yes_resurrects_nobody_who_has_said_no_since(tmp
         w.clock.sleep(600)
         w.boxes["mail"].seed({"unsubscribe": {the(w, "mail", ADA): w.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")}})
         w.settle()
-        (tmp_path / "old.csv").write_text(
-            f"email,first_name,last_name,consent_email,consent_email_at\n{ADA},F,L,granted,2026-01-01T00:00:00Z\n"
-            f"{BOB},F,L,granted,2026-01-01T00:00:00Z\n",
-            "utf-8",
-        )
+        rows = [f"{who},F,L,granted" for who in (ADA, BOB)]
+        (tmp_path / "old.csv").write_text("\n".join(["email,first_name,last_name,consent.email", *rows, ""]), "utf-8")
         w.files = {"old": {"type": "file", "path": str(tmp_path / "old.csv"), "mode": "read"}}
+        w.contacts["initial"] = {"prefer": "old"}  # not even then
         w.settle()
+        assert ("overruled", "initial") in w.changes("consent.email")
         assert consents(w, ADA) == REFUSED
         assert consents(w, BOB) == AGREED
 
