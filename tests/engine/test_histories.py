@@ -173,8 +173,9 @@ class Histories(RuleBasedStateMachine):
     def promises(self) -> None:
         for box in self.w.boxes.values():
             box.heal()
+        longest = max(side.connector.patience for side in self.engine.sides)
         for _ in range(3):
-            self.w.clock.sleep(200)
+            self.w.clock.sleep(longest + 200)
             report = self.engine.sync()
             assert report.failures == {}
         assert report.writes == 0, "G2: still writing"
