@@ -259,5 +259,12 @@ class Demo:
     def _agree(self) -> tuple[bool, int, int]:
         held = {n: self._people(n) for n in self.boxes}
         everyone = set.union(*(set(h) for h in held.values()))
-        apart = sum(1 for e in everyone if len({tuple(held[n].get(e, {}).get(p) for p in PATHS) for n in held}) != 1)
+        # what one of them has no place for is compared among the others
+        shown = {n: {p for h in held[n].values() for p in h} for n in held}
+        with_it = {p: [n for n in held if p in shown[n]] for p in PATHS}
+        apart = sum(
+            1 for e in everyone
+            if any(e not in h for h in held.values())
+            or any(len({held[n][e].get(p) for n in names}) > 1 for p, names in with_it.items())
+        )  # fmt: skip
         return apart == 0, len(everyone), apart

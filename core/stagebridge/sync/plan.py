@@ -158,9 +158,9 @@ class Planner:
 
     def _cost(self, side: Side, plan: SidePlan) -> None:
         """Requests by batch size: a verification read and a write per batch of updates of one object; a look-up per batch
-        of addresses and object, and a write per batch of creates; a read-back where the platform's answer holds no
-        record; one call for each record to delete. A bulk load counts as one write. A platform that spreads creates over
-        several objects may need one more."""
+        of addresses and object, unless the platform refuses doubles by itself, and a write per batch of creates; a
+        read-back where the platform's answer holds no record; one call for each record to delete. A bulk load counts as
+        one write. A platform that spreads creates over several objects may need one more."""
         write = side.connector.capabilities.write
         if write is None:
             return
@@ -170,7 +170,7 @@ class Planner:
         creates = math.ceil(plan.creates / (write.load if in_bulk else side.batch))
         plan.calls = {
             "verify": again if self.config.verify == "always" else 0,
-            "look up": math.ceil(plan.addresses / side.batch) * len(side.objects),
+            "look up": 0 if write.refuses_doubles else math.ceil(plan.addresses / side.batch) * len(side.objects),
             "write": updates + creates,
             "read back": 0 if write.returns_record else updates + math.ceil(plan.creates / side.batch),
             "delete": plan.deletes,
