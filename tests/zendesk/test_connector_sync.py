@@ -48,7 +48,8 @@ def test_a_completed_job_with_3_failed_of_100_shuffled_rows_links_97_and_lists_3
         assert len(held) == 97
         assert sorted(links(w)) == sorted(str(u["id"]) for u in held.values())
         c = t.outbox.c
-        dead = w.rows(sa.select(c.code, c.error).where(c.connection == "support", c.state == "dead"))
+        query: Any = sa.select(c.code, c.error).where(c.connection == "support", c.state == "dead")
+        dead = w.rows(query)
         assert [code for code, _ in dead] == ["SB-ZENDESK-RecordInvalid"] * 3
         assert all(NOT_IN in said for _, said in dead)
         assert report.dead == 3

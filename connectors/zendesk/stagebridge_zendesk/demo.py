@@ -8,25 +8,34 @@ from typing import Any
 import requests
 
 from stagebridge.contact import split_name
+from stagebridge.lifecycle import load_lifecycle
+from stagebridge.mapping.account import titled
 from stagebridge.sandbox.demo import Person, Witness
 
 PREFIX = "ls_"
-EMAIL, TOKEN = "admin@example.com", "${DEMO_SECRET}"
+FIELDS = {"job_title": "details"}
+"""A user has no job title: whoever has one in mind notes it in the details, which are nobody else's."""
+EMAIL = "admin@example.com"
 TIMEOUT = (5, 30)
+STAGE = {
+    "key": "lifecycle_stage", "title": "Lifecycle stage", "type": "dropdown",
+    "custom_field_options": [{"name": titled(n), "value": PREFIX + n} for n in load_lifecycle("default").names],
+}  # fmt: skip
 
 
 class Demo:
     def connection(self, url: str) -> dict[str, Any]:
-        return {"type": "zendesk", "subdomain": "acme", "email": EMAIL, "api_token": TOKEN, "base_url": url}
+        return {"type": "zendesk", "subdomain": "acme", "email": EMAIL, "api_token": "${DEMO_SECRET}", "base_url": url}
 
     def seed(self, known: Sequence[Person]) -> Any:
-        return [
+        users = [
             {
                 "email": p.email, "name": f"{p.first_name} {p.last_name}", "phone": p.phone,
                 "user_fields": {"lifecycle_stage": PREFIX + p.stage},
             }
             for p in known
         ]  # fmt: skip
+        return {"user_fields": [STAGE], "users": users}
 
     def witness(self, url: str) -> Witness:
         return _Plain(url)
@@ -36,13 +45,13 @@ class _Plain:
     def __init__(self, url: str) -> None:
         self._url = url + "/api/v2"
         self._session = requests.Session()
-        self._session.auth = (f"{EMAIL}/token", "demo-secret")
+        self._session.auth = (f"{EMAIL}/token", "pat-demo-secret")
 
     def edit(self, email: str, values: Mapping[str, str]) -> None:
         found = self._get("/users/search", {"query": f"email:{email}"})["users"]
         user = next(u for u in found if str(u["email"]).casefold() == email.casefold())
         first, last = split_name(str(user["name"]))
-        changed: dict[str, Any] = {}
+        changed: dict[str, Any] = {FIELDS[p]: v for p, v in values.items() if p in FIELDS}
         if values.keys() & {"first_name", "last_name"}:
             names = (values.get("first_name", first), values.get("last_name", last))
             changed["name"] = " ".join(n for n in names if n)

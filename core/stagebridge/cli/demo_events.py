@@ -51,7 +51,9 @@ class Conversions:
         sent: Counter[str] = Counter()
         for _ in range(2):
             self.work.arrival.give(given)
-            for flush in self.work.deliverer().flush().values():
+            for name, flush in self.work.deliverer().flush().items():
+                if name not in self.boxes:  # a CRM may take conversions too, and keeps no such books
+                    continue
                 sent["sent"] += flush.sent
                 sent.update({"expired" if code == EXPIRED else "refused": n for code, n in flush.verdicts.items()})
         books = [self.audiences[n].books(box.state()) for n, box in self.boxes.items()]
