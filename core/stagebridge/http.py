@@ -33,7 +33,7 @@ from stagebridge.login import Login
 log = logging.getLogger("stagebridge.http")
 
 ROUTES = 64
-"""Kinds of request whose quickest answer is remembered: those with ids in their path are too many."""
+"""Routes whose quickest answer is remembered each: those with ids in their path are too many."""
 LONGEST_WAY = 0.25
 """Seconds that a request may need to arrive; if its answer takes longer still, that is the platform's own work."""
 
@@ -258,7 +258,8 @@ class Client:
             raw = self.session.send(request, timeout=(5, self.timeout), allow_redirects=False, **settings)
             content = raw.content
             if turn is not None:
-                self.budgets[endpoint].late(turn, self._delay(f"{method} {path}", time.monotonic() - began))
+                took = time.monotonic() - began
+                self.budgets[endpoint].late(turn, self._delay(f"{method} {path}", f"{method} of {endpoint}", took))
         except requests.exceptions.ConnectTimeout as error:
             raise _Again(Again(None, "no connection in time")) from error
         except _CUT_SHORT as error:
@@ -280,10 +281,11 @@ class Client:
             self._environments[host] = found
         return self._environments[host]
 
-    def _delay(self, route: str, seconds: float) -> float:
-        """How much longer than the quickest of its kind an answer took, as far as the way there may be the reason."""
+    def _delay(self, route: str, otherwise: str, seconds: float) -> float:
+        """How much longer than the quickest of its kind an answer took, as far as the way there may be the reason. Routes
+        beyond those that are remembered, which have ids in them, are of one kind."""
         if route not in self._quickest and len(self._quickest) >= ROUTES:
-            return 0.0
+            route = otherwise
         quickest = self._quickest[route] = min(seconds, self._quickest.get(route, seconds))
         return min(seconds - quickest, LONGEST_WAY)
 

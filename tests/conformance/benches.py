@@ -242,10 +242,14 @@ class OmnisendBench(SandboxBench):
         return ids
 
     def edit(self, id: str, payload: Mapping[str, Any]) -> None:
-        """A person's form has addresses and numbers, where the API has identifiers."""
-        values = {n: v for n, v in payload.items() if n != "identifiers"}
-        named = {i["type"]: i["id"] for i in payload.get("identifiers") or []}
-        self.box.seed({"edit": {id: {**values, **named}}})
+        """What a person decides, he decides now; a status that he leaves alone keeps its time."""
+        before = {i["type"]: i["channels"] for i in self.held()[id]["identifiers"]}
+        said = [
+            {**i, "channels": {n: c if c.get("status") == before.get(i["type"], {}).get(n, {}).get("status")
+                               else {"status": c["status"]} for n, c in i["channels"].items()}}
+            for i in payload.get("identifiers") or []
+        ]  # fmt: skip
+        self.box.seed({"edit": {id: {**payload, **({"identifiers": said} if said else {})}}})
 
     def remove(self, id: str) -> None:
         self.box.seed({"remove": [id]})

@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from engine_world import World, world
+from stagebridge.contact import decode
+from stagebridge.ledger import schema as t
 
 ADA = "ada@example.com"
 
@@ -206,6 +209,22 @@ def test_consent_denied_anywhere_is_denied_everywhere_whatever_else_was_edited_l
         assert [s["status"] for s in statuses] == ["UNSUBSCRIBED"]
         assert w.boxes["crm"].state()["unsubscribed_from_all"] == []
         assert w.in_salesforce("sales")[ADA]["HasOptedOutOfEmail"] is True
+
+
+def test_a_decision_of_which_no_time_is_known_does_not_get_the_time_of_the_one_before(tmp_path: Path) -> None:
+    with world(tmp_path, crm="hubspot", sales="salesforce") as w:
+        w.extra = {"crm": {"email_subscription": "99", "legal_basis": "CONSENT_WITH_NOTICE", "mode": "read"}}
+        w.contacts = {"rules": {"consent.*": "most_restrictive"}, "guards": {"max_opt_outs": "5", "max_creates": "off"}}
+        w.boxes["crm"].seed({"contacts": [{"email": ADA, "lastname": "Lovelace"}], "statuses": {ADA: "SUBSCRIBED"}})
+        w.boxes["sales"].seed({"Contact": [{"LastName": "Lovelace", "Email": ADA}]})
+        w.settle()
+        [before] = w.rows(sa.select(t.contact.c.data))
+        assert "consent.email.at" in decode(before.data)
+        w.edit_salesforce("sales", ADA, HasOptedOutOfEmail=True)
+        w.settle()
+        [after] = w.rows(sa.select(t.contact.c.data))
+        assert decode(after.data)["consent.email"] == "denied"
+        assert "consent.email.at" not in decode(after.data)
 
 
 def test_without_verification_only_what_is_owed_is_written(pair: World) -> None:

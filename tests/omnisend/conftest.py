@@ -5,15 +5,29 @@ from datetime import datetime
 
 import pytest
 
+from omnisend_connected import connected
 from omnisend_http import NOW, Http
 from stagebridge.clock import ManualClock
 from stagebridge.sandbox import Sandbox
+from stagebridge_omnisend import Omnisend
 
 
 @pytest.fixture
-def box() -> Iterator[Sandbox]:
+def clock() -> ManualClock:
     # a clock that stands still: how long a test takes has no part in what a window holds
-    with Sandbox("omnisend", clock=ManualClock(datetime.fromisoformat(NOW))) as made:
+    return ManualClock(datetime.fromisoformat(NOW))
+
+
+@pytest.fixture
+def box(request: pytest.FixtureRequest, clock: ManualClock) -> Iterator[Sandbox]:
+    """`@switched(…)` before a test sets switches."""
+    with Sandbox("omnisend", clock=clock, switches=getattr(request, "param", {})) as made:
+        yield made
+
+
+@pytest.fixture
+def om(box: Sandbox, clock: ManualClock) -> Iterator[Omnisend]:
+    with connected(box, clock) as made:
         yield made
 
 

@@ -8,22 +8,48 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from stagebridge.clock import Clock
 from stagebridge.connector import Gone, Outcome, Rejected, Retry
 from stagebridge.errors import AuthError, ConfigError, PlatformDown, StagebridgeError
 from stagebridge.http import Again, Judge, Lost, Renew, Response, Verdict, judge_by_status
 from stagebridge_omnisend.settings import VERSION
 
-WAIT = 10.0
-"""Seconds to wait after a 429 that does not say how long: no header does, and the body only sometimes."""
+FIRST, LONGEST = 1.0, 20.0
+"""Seconds to wait after a 429 that does not say how long: no header does, and the body only sometimes. Doubled as long as the
+next request is refused too: other programs may be using up the brand's minute."""
+LATER = 10.0
+"""Seconds until a contact is written again that met with no fault of its own."""
 PLACE = re.compile(r"identifiers[.\[](\d+)\]?\.?")
 CODE = re.compile(r"[A-Za-z0-9_-]{1,60}")
 
 
-def judge(version: str) -> Judge:
+class Limits:
+    """How long to wait after a 429, for all calls of a connection together."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._wait = 0.0
+        self._until: datetime | None = None
+
+    def wait(self) -> float:
+        """Refusals during a wait are of the same moment, one soon after it says that it was too short."""
+        now = self._clock.now()
+        since = (now - self._until).total_seconds() if self._until is not None else None
+        if since is None or since > self._wait + FIRST:
+            self._wait = FIRST
+        elif since >= 0:
+            self._wait = min(2 * self._wait, LONGEST)
+        if since is None or since >= 0:
+            self._until = now + timedelta(seconds=self._wait)
+        return self._wait
+
+
+def judge(version: str, clock: Clock) -> Judge:
     """The judge of a connection that asks for this version of the API."""
+    limits = Limits(clock)
 
     def verdict(response: Response) -> Verdict:
         status = response.status
@@ -38,7 +64,7 @@ def judge(version: str) -> Judge:
             raise _retired(version)
         if status == 429:
             after = body_of(response).get("retryAfter")
-            return Again(float(after) if isinstance(after, int | float) and after >= 0 else WAIT, "HTTP 429")
+            return Again(float(after) if isinstance(after, int | float) and after >= 0 else limits.wait(), "HTTP 429")
         if status == 408:
             return Lost("HTTP 408")
         return judge_by_status(response) or (Lost(f"HTTP {status}") if status >= 500 else None)
@@ -87,7 +113,7 @@ def problem(status: int, body: Mapping[str, Any], sent: Mapping[str, Any]) -> Ou
     if status == 404:
         return Gone()
     if status == 429 or status >= 500:
-        return Retry(WAIT, f"HTTP {status}")
+        return Retry(LATER, f"HTTP {status}")
     found = dict(_fields(body, sent))
     code = next(iter(found.values()), None) or f"{status}"
     return Rejected(f"SB-OMNISEND-{code}", sentence(status, body, sent), tuple(found))

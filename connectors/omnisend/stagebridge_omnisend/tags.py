@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from stagebridge.connector import Outcome, Refusal, Retry, Unknown
 from stagebridge.errors import NoAnswer
-from stagebridge_omnisend.answers import WAIT, body_of, sentence
+from stagebridge_omnisend.answers import LATER, body_of, sentence
 
 if TYPE_CHECKING:
     from stagebridge_omnisend.connector import Omnisend
@@ -77,7 +77,7 @@ def _call(om: Omnisend, method: str, ids: list[str], tags: tuple[str, ...]) -> R
     if answer.status < 400:
         return None
     if answer.status >= 500:
-        return Retry(WAIT, f"HTTP {answer.status}")
+        return Retry(LATER, f"HTTP {answer.status}")
     return Refusal("tags", "SB-OMNISEND-TAGS", sentence(answer.status, body_of(answer), body))
 
 

@@ -130,6 +130,8 @@ class Merger:
         for part in (f"{n.path}.at", f"{n.path}.source"):
             if part in o.view:
                 contact.values[part] = o.view[part]
+            else:  # it told of the decision before
+                contact.values.pop(part, None)
         if n.conflict:
             o.log(n.path, n.value, n.current, "overruled", rule)
         elif not n.first:

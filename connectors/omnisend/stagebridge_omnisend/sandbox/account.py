@@ -34,7 +34,11 @@ class Account:
     def __init__(self, kit: Kit) -> None:
         self.kit = kit
         self.switches = kit.switches
-        self.store = Store(seed=kit.seed, case_sensitive=bool(self.switches["case_sensitive_email"]))
+        self.store = Store(
+            seed=kit.seed,
+            case_sensitive=bool(self.switches["case_sensitive_email"]),
+            show_blank=self.switches["blank_fields"] == "shown",
+        )
         self.events: dict[tuple[str, int], dict[str, Any]] = {}
         """By `eventID` and time: the first report of each; `fired` is how often automations ran for it."""
         self.batches: dict[str, Any] = {}

@@ -36,7 +36,7 @@ ROUTES: Mapping[tuple[str, str], tuple[Callable[..., Answer], str]] = {
 
 CHOICES: Mapping[str, tuple[Any, ...]] = {
     "tags": ("merge", "replace"), "type_change": ("error", "ignore"), "email_change": ("change", "refuse", "ignore"),
-    "retry_after": RETRY_AFTER, "item_ids": ("opaque", "position"),
+    "retry_after": RETRY_AFTER, "item_ids": ("opaque", "position"), "blank_fields": ("shown", "left_out"),
 }  # fmt: skip
 
 _PATTERNS = {path: re.compile(re.sub(r"\{id\}", "([^/]+)", path)) for _, path in ROUTES}
@@ -93,6 +93,8 @@ class OmnisendSandbox(Platform):
         "nothing_created": Switch(200, "POST whose identifiers are all another contact's: the silence is documented [D], the "
                                        "status is not; 200 has an empty object [M]"),
         "one_filter": Switch(True, "the list takes one filter at a time; the specification forbids certain pairs only [S]"),
+        "blank_fields": Switch("shown", "a field that was blanked is 'shown' as empty text, as in a recorded contact that others "
+                                        "publish, or 'left_out'"),
         "item_ids": Switch("opaque", "itemID of a batch: 'opaque', as in the example of 2026-03-15 [S], or 'position' from 1, as "
                                      "in that of v3 [3]; whose it is says its `request`"),
         "welcome_workflow": Switch(True, "the brand has its welcome automation switched on"),

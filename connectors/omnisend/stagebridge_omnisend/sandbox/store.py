@@ -50,7 +50,7 @@ class Contact:
 
 
 class Store:
-    def __init__(self, *, seed: int, case_sensitive: bool) -> None:
+    def __init__(self, *, seed: int, case_sensitive: bool, show_blank: bool) -> None:
         self.contacts: dict[str, Contact] = {}
         self.types: dict[str, str] = {}
         """Types of the custom properties, which the first value sets."""
@@ -62,6 +62,7 @@ class Store:
         self._owners: dict[tuple[str, str], str] = {}
         self._seed, self._made = seed, 0
         self._case_sensitive = case_sensitive
+        self._show_blank = show_blank
         self._orders: dict[str, list[tuple[int, str]]] = {"createdAt": [], "updatedAt": []}
         self._dirty = False
 
@@ -140,7 +141,7 @@ class Store:
     # --- showing -----------------------------------------------------------------------------------------------
 
     def shown(self, contact: Contact) -> dict[str, Any]:
-        """As answers have it; what is empty is left out."""
+        """As answers have it: a field that was blanked as empty text, one that nobody ever filled not at all."""
         identifiers = list(contact.identifiers.values())
         told = sorted((i for i in identifiers if i.changed is not None), key=lambda i: i.changed or 0)
         email = contact.identifiers.get("email")
@@ -154,7 +155,7 @@ class Store:
             "segments": [s for s, members in self.segments.items() if contact.id in members],
             "customProperties": dict(contact.custom), "createdAt": iso(contact.created), "updatedAt": iso(contact.updated),
         }  # fmt: skip
-        return out | {n: v for n, v in contact.fields.items() if v}
+        return out | {n: v for n, v in contact.fields.items() if v or self._show_blank}
 
     def ordered(self, sort: str) -> list[tuple[int, str]]:
         """(time, id) of all contacts, ascending."""
