@@ -62,7 +62,7 @@ class World:
                 "default_region": "GB",
             }
         elif box.platform.name == "omnisend":
-            base |= {"api_key": "${SECRET}", "base_url": f"{box.url}/api"}
+            base |= {"api_key": "${SECRET}"}
         elif box.platform.name == "zendesk":
             base |= {"email": "admin@example.com", "api_token": "${SECRET}"}
         return base | self.extra.get(name, {})

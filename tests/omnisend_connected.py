@@ -26,7 +26,7 @@ def switched(**switches: Any) -> pytest.MarkDecorator:
 
 def connected(box: Sandbox, clock: Clock, **settings: Any) -> Omnisend:
     given = {"api_key": "key-1"} if "token" not in settings else {}
-    om = Omnisend(base_url=f"{box.url}/api", clock=clock, **{**given, **settings})
+    om = Omnisend(base_url=box.url, clock=clock, **{**given, **settings})
     om.use(MAPPING)
     return om
 

@@ -235,7 +235,7 @@ class OmnisendBench(SandboxBench):
     poison_event: ClassVar[Mapping[str, Any]] = {"eventTime": "never"}
 
     def settings(self) -> Mapping[str, Any]:
-        return {"base_url": f"{self.box.url}/api", "api_key": "key-1-secret"}
+        return {"base_url": self.box.url, "api_key": "key-1-secret"}
 
     def put(self, payloads: Sequence[Mapping[str, Any]]) -> list[str]:
         ids: list[str] = self.box.seed([dict(p) for p in payloads])["ids"]

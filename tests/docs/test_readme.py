@@ -34,7 +34,7 @@ def test_its_table_of_capabilities_is_what_the_connectors_declare() -> None:
                 str(c.events.batch) if c.events else "no",
                 c.webhooks.signature if c.webhooks else "no",
                 c.provision or "no",
-                "yes" if c.erase else "no",
+                c.erase or "no",
             ]
         )
     assert rows == declared

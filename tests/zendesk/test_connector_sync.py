@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from cli_shell import Shell
 from engine_world import World, world
 from stagebridge.ledger import schema as t
 from stagebridge.sync.decide import Decisions
@@ -40,6 +41,7 @@ def test_a_completed_job_with_3_failed_of_100_shuffled_rows_links_97_and_lists_3
     tmp_path: Path,
 ) -> None:
     with two(tmp_path, 100, shuffle_rows=True) as w:
+        w.extra["support"] = {"bulk_import": True}  # nothing is asked before the job, which is the one that fails
         w.boxes["support"].fault(
             "failed_rows", path="*create_many*", rows=[7, 50, 99], error="RecordInvalid", text=NOT_IN
         )
@@ -54,6 +56,18 @@ def test_a_completed_job_with_3_failed_of_100_shuffled_rows_links_97_and_lists_3
         assert all(NOT_IN in said for _, said in dead)
         assert report.dead == 3
         assert w.sync().writes == 0
+
+
+def test_without_bulk_imports_the_plan_tells_the_hours_before_anything_is_written(tmp_path: Path) -> None:
+    with two(tmp_path, 1200, bulk_import=False) as w:
+        w.extra["support"] = {"budget": "10%"}
+        w.contacts = {"guards": {"max_creates": "off"}}
+        w.engine().ledger.close()
+        told = Shell(w)("plan")
+        assert "1200 to create" in told
+        assert "about 3 h 2" in told  # 1200 at six a minute, and their read-backs
+        assert "ask Zendesk's customer support to enable bulk imports" in told
+        assert users(w) == {}
 
 
 def test_edits_on_either_side_arrive_on_the_other(tmp_path: Path) -> None:

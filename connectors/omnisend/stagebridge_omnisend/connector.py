@@ -92,7 +92,7 @@ OMNISEND_API_KEY=
         super().__init__(settings, clock=clock, **values)
         s = self.settings
         self.client = Client(
-            s.base_url or "https://api.omnisend.com/api", auth=_Key(s), clock=self.clock, judge=judge(s.api_version, self.clock),
+            s.base_url or "https://api.omnisend.com", auth=_Key(s), clock=self.clock, judge=judge(s.api_version, self.clock),
             share=s.budget, windows={n: [r] for n, r in self.budgets.items()}, timeout=s.timeout,
         )  # fmt: skip
         self.roll = Roll()
@@ -119,7 +119,7 @@ OMNISEND_API_KEY=
         self, method: str, path: str, json: Any = None, *, params: Mapping[str, Any] | None = None,
         endpoint: str = "default", effect: bool = False,
     ) -> Response:  # fmt: skip
-        return self.client.request(method, path, json=json, params=params, endpoint=endpoint, effect=effect)
+        return self.client.request(method, f"/api{path}", json=json, params=params, endpoint=endpoint, effect=effect)
 
     def get(self, path: str, params: Mapping[str, Any], *, endpoint: str) -> dict[str, Any]:
         answer = self.request("GET", path, params=params, endpoint=endpoint)

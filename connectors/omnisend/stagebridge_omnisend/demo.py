@@ -18,7 +18,7 @@ PAGE = 250
 class Demo:
     def connection(self, url: str) -> dict[str, Any]:
         return {
-            "type": "omnisend", "api_key": "${DEMO_SECRET}", "base_url": f"{url}/api", "mapping": "omnisend_business",
+            "type": "omnisend", "api_key": "${DEMO_SECRET}", "base_url": url, "mapping": "omnisend_business",
         }  # fmt: skip
 
     def seed(self, known: Sequence[Person]) -> Any:

@@ -56,8 +56,8 @@ if TYPE_CHECKING:
 SINGLES = 2 * BATCH * limits.MINUTE / 60
 """Seconds that a batch may take one by one, at one in a second, with as much again for what is asked beside it."""
 ONE_BY_ONE = (
-    "this Zendesk account does not allow bulk user imports, so new users are created one by one, 60 a minute; ask Zendesk's "
-    "customer support to enable bulk imports, and a hundred go in one call"
+    "This Zendesk account does not allow bulk user imports, so new users are created one by one, 60 a minute; ask Zendesk's "
+    "customer support to enable bulk imports, and a hundred go in one call."
 )
 
 

@@ -13,8 +13,6 @@ from stagebridge.mapping.account import titled
 from stagebridge.sandbox.demo import Person, Witness
 
 PREFIX = "ls_"
-FIELDS = {"job_title": "details"}
-"""A user has no job title: whoever has one in mind notes it in the details, which are nobody else's."""
 EMAIL = "admin@example.com"
 TIMEOUT = (5, 30)
 STAGE = {
@@ -51,7 +49,7 @@ class _Plain:
         found = self._get("/users/search", {"query": f"email:{email}"})["users"]
         user = next(u for u in found if str(u["email"]).casefold() == email.casefold())
         first, last = split_name(str(user["name"]))
-        changed: dict[str, Any] = {FIELDS[p]: v for p, v in values.items() if p in FIELDS}
+        changed: dict[str, Any] = {}
         if values.keys() & {"first_name", "last_name"}:
             names = (values.get("first_name", first), values.get("last_name", last))
             changed["name"] = " ".join(n for n in names if n)
