@@ -12,7 +12,7 @@ import filling
 def test_a_few_contacts_are_counted_as_the_formula_says(monkeypatch: pytest.MonkeyPatch) -> None:
     case = filling.CASES["omnisend, batches"]
     quick = replace(case, settings={**case.settings, "lag": "0.1s", "overlap": "0.1s"})
-    monkeypatch.setitem(filling.CASES, "omnisend, batches", quick)  # type: ignore[arg-type]
+    monkeypatch.setitem(filling.CASES, "omnisend, batches", quick)
     found = filling.measure("omnisend, batches", 250)
     assert (found["created"], found["dead"], found["failures"], found["refused"]) == (250, 0, {}, 0)
     assert found["routes"]["POST /batches"] == 3

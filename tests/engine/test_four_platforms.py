@@ -13,16 +13,22 @@ import pytest
 from engine_platforms import HubSpotHands, OmnisendHands, SalesforceHands, ZendeskHands
 from engine_world import World, world
 from stagebridge.errors import GuardTripped
+from stagebridge.sync.decide import Decisions
 
 ADA, BOB = "ada@example.com", "bob@example.com"
 NEWSLETTER = "99"
-SIDES = ("crm", "sales", "mail", "desk")
+HANDS = {"crm": HubSpotHands, "sales": SalesforceHands, "mail": OmnisendHands, "desk": ZendeskHands}
+SIDES = tuple(HANDS)
 
 
 @contextmanager
-def four(folder: Path, people: Sequence[str] = (ADA, BOB), **contacts: Any) -> Iterator[World]:
+def four(
+    folder: Path, people: Sequence[str] = (ADA, BOB), segments: str | None = None, **contacts: Any
+) -> Iterator[World]:
     """Four full systems in step, in which these people agreed to e-mail, in Omnisend and in HubSpot."""
     with world(folder, crm="hubspot", sales="salesforce", mail=("omnisend", {"index_lag": 0.0}), desk="zendesk") as w:
+        if segments is not None:
+            w.extra["mail"] = {"segments": segments}
         w.extra["crm"] = {"email_subscription": NEWSLETTER, "legal_basis": "CONSENT_WITH_NOTICE"}
         guards = {"max_creates": "off", "max_changes": "off", "max_stage_moves": "off"}
         w.contacts = {
@@ -64,29 +70,37 @@ REFUSED = {"crm": "UNSUBSCRIBED", "sales": True, "mail": "unsubscribed", "desk":
 
 
 def the(w: World, side: str, email: str) -> str:
-    hands = {"crm": HubSpotHands, "sales": SalesforceHands, "mail": OmnisendHands, "desk": ZendeskHands}[side]
-    [id_] = hands(w.boxes[side]).ids(email)
+    [id_] = HANDS[side](w.boxes[side]).ids(email)
     return id_
 
 
 def test_a_name_and_a_stage_that_change_in_any_of_four_systems_hold_in_all(tmp_path: Path) -> None:
-    hands = {"crm": HubSpotHands, "sales": SalesforceHands, "mail": OmnisendHands, "desk": ZendeskHands}
     with four(tmp_path) as w:
         for side, name, stage in (
             ("crm", "Ann", "marketing_qualified"), ("sales", "Bea", "sales_qualified"), ("mail", "Cleo", "opportunity"),
             ("desk", "Dana", "customer"),
         ):  # fmt: skip
             w.clock.sleep(60)
-            there = hands[side](w.boxes[side])
+            there = HANDS[side](w.boxes[side])
             theirs = {"sales_qualified": "salesqualifiedlead"}.get(stage, stage) if side == "crm" else stage
             given = {"name": f"{name} L"} if side == "desk" else {"first_name": name}
             there.edit(the(w, side, ADA), {**given, "stage": theirs})
             w.settle()
-            held = {n: next(r for r in hands[n](w.boxes[n]).all() if r["email"] == ADA) for n in SIDES}
+            held = {n: next(r for r in HANDS[n](w.boxes[n]).all() if r["email"] == ADA) for n in SIDES}
             assert {r["name"] for r in held.values()} == {f"{name} L"}
             assert {r["stage"] for r in held.values()} == {stage} | (
                 {"salesqualifiedlead"} if side == "sales" else set()
             )
+
+
+def test_a_broadcast_can_aim_at_a_stage_by_its_tag(tmp_path: Path) -> None:
+    with four(tmp_path, segments="stage: ") as w:
+        w.edit_hubspot("crm", ADA, lifecyclestage="customer")
+        w.boxes["mail"].seed({"edit": {the(w, "mail", BOB): {"tags": ["stage: lead", "vip"]}}})
+        w.settle()
+        tags = {c["email"]: sorted(c["tags"]) for c in w.boxes["mail"].state()["contacts"]}
+        assert tags == {ADA: ["stage: customer"], BOB: ["stage: lead", "vip"]}
+        assert {t for u in w.boxes["desk"].state()["users"] for t in u["tags"] if t.startswith("stage")} == set()
 
 
 def test_a_refusal_that_comes_late_beats_a_later_edit_of_something_else_in_all_four(tmp_path: Path) -> None:
@@ -146,3 +160,29 @@ def test_five_hundred_refusals_at_once_stop_the_run_before_anybody_is_written(tm
             "ce_granted",
             None,
         }
+
+
+def test_whoever_is_forgotten_leaves_no_trace_in_the_ledgers_bytes_not_even_where_a_platform_keeps_him(
+    tmp_path: Path,
+) -> None:
+    with four(tmp_path, segments="stage: ") as w:
+        engine = w.engine()
+        done = {f.connection: f for f in Decisions(engine).forget(ADA)}
+        engine.ledger.close()
+        assert {n: f.result for n, f in done.items()} == {
+            "crm": "erased", "sales": "erased", "mail": "emptied", "desk": "erased",
+        }  # fmt: skip
+        assert any("e-mail address" in what for what in done["mail"].left)
+        for _ in range(3):  # whatever Omnisend goes on saying of her
+            assert trace_of("ada@", w.folder) == []
+            w.settle()
+        [left] = [c for c in w.boxes["mail"].state()["contacts"] if c["email"] == ADA]
+        assert (left.get("firstName") or None, left["tags"]) == (None, ["stagebridge-forgotten"])
+        assert {s["status"] for s in left["statuses"]} == {"unsubscribed"}
+        assert {r["email"] for s in SIDES for r in HANDS[s](w.boxes[s]).all()} - {ADA} == {BOB}
+        assert all(r["email"] != ADA for s in ("crm", "sales", "desk") for r in HANDS[s](w.boxes[s]).all())
+
+
+def trace_of(text: str, folder: Path) -> list[str]:
+    """The ledger's files that have this in them."""
+    return [f.name for f in folder.glob("stagebridge.db*") if text.encode() in f.read_bytes().lower()]
