@@ -68,6 +68,10 @@ class Arrival:
                 report.add(replace(taken, clashes=[]))
         return report
 
+    def told(self, book: Book, side: Side, events: Sequence[ConversionEvent]) -> Queued:
+        """Queue what a connection told of by a webhook, for everywhere but itself, in the transaction of `book`."""
+        return replace(self._take(book, events, side.name, self._others(side)), clashes=[])
+
     def _others(self, side: Side) -> list[str]:
         return [n for n in self.targets if n != side.name]
 

@@ -31,7 +31,11 @@ ADVISORY_LOCK = 0x57A6E  # any number, the same in every worker
 
 
 class Ledger:
-    def __init__(self, url: str | URL) -> None:
+    """`durable`: what was committed outlives a loss of power too, and not only of the process; for whoever promises
+    somebody else that it is kept. Every commit then waits for the disk."""
+
+    def __init__(self, url: str | URL, *, durable: bool = False) -> None:
+        self.durable = durable
         try:
             self.url = make_url(url)
         except ArgumentError as error:
@@ -42,13 +46,13 @@ class Ledger:
         self.engine = self._engine()
 
     @classmethod
-    def open(cls, url: str | URL) -> Ledger:
+    def open(cls, url: str | URL, *, durable: bool = False) -> Ledger:
         """Open, and create where nothing is there yet.
 
         Raises `LedgerError` for a file that is no ledger, one that a newer version wrote, or one that needs
         `stagebridge ledger upgrade`; `Busy` where it is locked.
         """
-        ledger = cls(url)
+        ledger = cls(url, durable=durable)
         ledger._prepare()
         return ledger
 
@@ -78,11 +82,12 @@ class Ledger:
             raw.execute("PRAGMA busy_timeout = 15000")
             raw.execute("PRAGMA secure_delete = ON")  # what is forgotten leaves the file's bytes
             raw.execute("PRAGMA journal_mode = WAL")
-            raw.execute("PRAGMA synchronous = NORMAL")
+            raw.execute(f"PRAGMA synchronous = {'FULL' if self.durable else 'NORMAL'}")
 
         @event.listens_for(engine, "begin")
         def _begin(connection: Connection) -> None:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            looks = connection.get_execution_options().get("looks")
+            connection.exec_driver_sql("BEGIN" if looks else "BEGIN IMMEDIATE")
 
         return engine
 
@@ -170,6 +175,12 @@ class Ledger:
     def begin(self) -> Iterator[Connection]:
         """One transaction: everything in it, or nothing."""
         with self._errors(), self.engine.begin() as tx:
+            yield tx
+
+    @contextmanager
+    def look(self) -> Iterator[Connection]:
+        """A transaction that only reads, and waits for no writer."""
+        with self._errors(), self.engine.connect().execution_options(looks=True) as tx, tx.begin():
             yield tx
 
     @contextmanager

@@ -37,7 +37,12 @@ class Desk:
         self._progress = progress
         self._notice = notice
         self.watch: Watch | None = None
-        with ledger.begin() as tx:
+        self.version = 0
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        """Others may have worked on the ledger since: for whoever holds its lock from time to time only."""
+        with self.ledger.begin() as tx:
             self.version = int(tx.scalar(sa.select(sa.func.max(t.link.c.version))) or 0)
 
     @property

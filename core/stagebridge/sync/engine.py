@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from stagebridge.clock import Clock, SystemClock
 from stagebridge.config import ContactsConfig
 from stagebridge.connector import Hint, HookRequest, Record
-from stagebridge.errors import ConfigError, GuardTripped, StagebridgeError, TryLater
+from stagebridge.errors import Busy, ConfigError, GuardTripped, StagebridgeError, TryLater
 from stagebridge.ledger import schema as t
 from stagebridge.ledger.book import Book
 from stagebridge.ledger.store import Ledger
@@ -34,7 +34,13 @@ from stagebridge.sync.merge import Merger
 from stagebridge.sync.plan import Plan, Planner, plain
 from stagebridge.sync.pull import Puller
 from stagebridge.sync.push import Pusher
-from stagebridge.sync.removals import addresses, erased_everywhere, forget_events_before, remove_from_ledger
+from stagebridge.sync.removals import (
+    addresses,
+    erased_everywhere,
+    forget_events_before,
+    forget_hooks_before,
+    remove_from_ledger,
+)
 from stagebridge.sync.reports import PullReport, PushReport
 from stagebridge.sync.settle import Settler
 from stagebridge.sync.side import Side
@@ -42,6 +48,8 @@ from stagebridge.sync.unanswered import Unanswered
 
 PATIENCE = 150.0
 """Seconds that one run waits for what will be possible soon: a search index that lags, an unanswered write."""
+MOMENT = 10.0
+"""Seconds that a run waits for the ledger: whoever takes webhooks in holds it for moments, another run for longer."""
 SWEEPS = 6
 """How often one run goes over all sides: what one side answers may put another out of step."""
 
@@ -118,7 +126,7 @@ class Engine:
 
         Raises `Busy`; a connection that fails is in `report.failures`.
         """
-        with self.ledger.lock(), self.run("plan") as report:
+        with self.hold(), self.run("plan") as report:
             self.pull(report, full=full)
             self._look_again(report)
             report.plan = self.planner.plan(self._pilot(only, limit))
@@ -139,7 +147,7 @@ class Engine:
         Raises `Busy`, `GuardTripped`, `TryLater` for a stale plan; a connection that fails stops alone and is in
         `report.failures`.
         """
-        with self.ledger.lock(), self.run("sync") as report:
+        with self.hold(), self.run("sync") as report:
             self.pull(report, full=full)
             self._look_again(report)
             pilot = self._pilot(only, limit)
@@ -175,6 +183,23 @@ class Engine:
     # --- steps -------------------------------------------------------------------------------------------------
 
     @contextmanager
+    def hold(self) -> Iterator[None]:
+        """The ledger's lock. Raises `Busy` where another run has it."""
+        waited = 0.0
+        with ExitStack() as held:
+            while True:
+                try:
+                    held.enter_context(self.ledger.lock())
+                    break
+                except Busy:
+                    if waited >= MOMENT:
+                        raise
+                self.clock.sleep(0.1)
+                waited += 0.1
+            self.desk.catch_up()
+            yield
+
+    @contextmanager
     def run(self, command: str) -> Iterator[RoundReport]:
         """A run, under the ledger's lock: it stands in the ledger with what it did and how it ended, whatever ends it."""
         began, since = time.monotonic(), self.desk.now
@@ -202,6 +227,7 @@ class Engine:
             oldest = self.desk.now - int(self.config.keep_changes * 1000)
             tx.execute(sa.delete(t.change).where(t.change.c.at < oldest))
             forget_events_before(tx, oldest)
+            forget_hooks_before(tx, oldest)
             alerts.of_conflicts(tx, since, self.desk.run_id)
             c = t.conflict.c
             query = sa.select(c.kind, sa.func.count()).where(c.closed.is_(None)).group_by(c.kind)
