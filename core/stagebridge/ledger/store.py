@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,8 +70,11 @@ class Ledger:
         if self.path is not None:
             if not self.path.parent.is_dir():
                 raise LedgerError(f"the folder of the ledger {self.path} does not exist", hint="Create it first.")
-            # personal data: nobody else on this machine reads it
-            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+            # personal data: nobody else on this machine reads it. A file that is there is not opened: closing it would drop
+            # the locks that this process has on it through another ledger, and then any other process takes itself for the
+            # last one, and the write-ahead log away
+            with suppress(FileExistsError):
+                os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         # few statements are kept: every length of an IN (…) is one of its own
         options = {"timeout": 15, "check_same_thread": False, "cached_statements": 32}
         engine = sa.create_engine(self.url, connect_args=options)
