@@ -8,6 +8,7 @@ import hmac
 import json
 import socket
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -124,10 +125,8 @@ def test_a_hundred_megabytes_of_unknown_length_are_cut_off(served: Served) -> No
                 sent += 65536
         except OSError:
             pass
-        try:
+        with suppress(OSError):
             back = wire.recv(100)
-        except OSError:
-            pass
     assert sent < 20_000_000
     assert not back or back.startswith(b"HTTP/1.1 413 ")
     assert served.metric('refused_total{reason="too_large"}') >= 1
@@ -147,13 +146,13 @@ def test_a_slow_body_is_not_waited_for(served: Served) -> None:
     began = time.monotonic()
     back = raw(served, "POST /hooks/shop HTTP/1.1\nHost: x\nContent-Length: 100\n\n", b"{", seconds=20)
     assert back.startswith(b"HTTP/1.1 408 ")
-    assert 8 < time.monotonic() - began < 16
+    assert 0.8 < time.monotonic() - began < 8
 
 
 def test_who_never_ends_his_headers_is_hung_up_on(served: Served) -> None:
     began = time.monotonic()
     assert raw(served, "POST /hooks/shop HTTP/1.1\nHost: x\nX-A", seconds=20) == b""
-    assert 8 < time.monotonic() - began < 16
+    assert 0.8 < time.monotonic() - began < 8
 
 
 def test_nothing_that_a_stranger_sends_gets_into_a_header_or_the_log(served: Served) -> None:

@@ -43,6 +43,7 @@ def config_schema(names: Collection[str] | None = None) -> dict[str, Any]:
                            "examples": ["https://hooks.example.com"]},
             "host": {"type": "string", "default": "127.0.0.1"},
             "port": {"type": ["integer", "string"], "default": 8080},
+            "timeout": {**DURATION, "default": "10s", "description": "How long a request may take to arrive."},
         }),
     }  # fmt: skip
     assert tuple(sections) == KEYS

@@ -9,7 +9,7 @@ from stagebridge.config.references import References
 from stagebridge.config.values import ServeConfig
 from stagebridge.document import Table
 
-KEYS = ("public_url", "host", "port")
+KEYS = ("public_url", "host", "port", "timeout")
 HIGHEST = 65535
 
 
@@ -25,7 +25,9 @@ class Serving:
         if port > HIGHEST:
             self.problems.add(table, "port", "serve.port", f"'{port}' is no port; they end at {HIGHEST}")
         host = self.problems.word(table, "host", "serve.host") or usual.host
-        return ServeConfig(self._public(table), self.references.resolve(table, "host", "serve.host", host), port)
+        host = self.references.resolve(table, "host", "serve.host", host)
+        timeout = self.problems.duration(table, "timeout", "serve.timeout", usual.timeout)
+        return ServeConfig(self._public(table), host, port, timeout)
 
     def _public(self, table: Table) -> str | None:
         given = self.problems.word(table, "public_url", "serve.public_url")

@@ -190,11 +190,12 @@ class Job:
 @dataclass(frozen=True, slots=True)
 class ServeConfig:
     """Where webhooks are received. `public_url` is what platforms call, without `/hooks/…`: what stands in front of us, where
-    that is not what we listen at."""
+    that is not what we listen at; `timeout` is how many seconds a request has to arrive."""
 
     public_url: str | None = None
     host: str = "127.0.0.1"
     port: int = 8080
+    timeout: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)

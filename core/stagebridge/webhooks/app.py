@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from stagebridge.clock import Clock
+from stagebridge.config import Config
 from stagebridge.connector import HookRequest
 from stagebridge.errors import StagebridgeError
 from stagebridge.ledger.store import Ledger
@@ -39,7 +40,7 @@ class Hall(Protocol):
 
     ready: bool
     clock: Clock
-    public_url: str | None
+    config: Config
     metrics: Metrics
     doors: dict[str, Door]
     keeper: Keeper
@@ -105,14 +106,14 @@ class Hooks:
         if not self.hall.ready:  # never 404 while we come up: some platforms take that for a farewell
             return self._refuse("not_ready", 503, "not ready", {"retry-after": str(AGAIN), **CLOSE})
         try:
-            body = await body_of(request)
+            body = await body_of(request, self.hall.config.serve.timeout)
         except TooLarge:
             return self._refuse("too_large", 413, "too large", CLOSE)
         except TooSlow:
             return self._refuse("too_slow", 408, "too slow", CLOSE)
         except ClientDisconnect:
             return self._refuse("gone", 400, "gone", CLOSE)
-        asks = asked(request, body, self.hall.public_url)
+        asks = asked(request, body, self.hall.config.serve.public_url)
         door = self.hall.doors.get(connection)
         if door is None:
             waste_time(asks)

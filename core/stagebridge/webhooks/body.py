@@ -10,8 +10,6 @@ from stagebridge.connector import HookRequest
 
 MOST = 1_000_000
 """Bytes of a body. The largest that a platform is known to send is a lead form's batch of 1,000 short entries."""
-PATIENCE = 10.0
-"""Seconds within which the whole body has to be there."""
 
 
 class TooLarge(Exception):
@@ -22,14 +20,14 @@ class TooSlow(Exception):
     """Its body did not come in time."""
 
 
-async def body_of(request: Request) -> bytes:
-    """The body, byte for byte. Raises `TooLarge`, before anything is read where the request says so itself, and `TooSlow`."""
+async def body_of(request: Request, patience: float) -> bytes:
+    """The body, byte for byte, within so many seconds. Raises `TooLarge`, before anything is read where the request says so itself, and `TooSlow`."""
     said = request.headers.get("content-length", "0")
     if not (said.isascii() and said.isdigit()) or len(said) > 15 or int(said) > MOST:
         raise TooLarge
     parts, size = [], 0
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(patience):
             async for part in request.stream():
                 size += len(part)
                 if size > MOST:

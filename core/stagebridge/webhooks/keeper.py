@@ -10,6 +10,7 @@ import asyncio
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
@@ -28,6 +29,11 @@ AT_ONCE = 250
 ROOM = 2000
 """Webhooks that wait for their commit; beyond that the platform is asked to come again."""
 
+CROWD = 8
+"""Webhooks in one commit from which on there is a burst."""
+BURST = 0.1
+"""Seconds for which it is taken to last."""
+
 Waiter = tuple[Hook, "asyncio.Future[bool]"]
 
 
@@ -38,7 +44,13 @@ class Keeper:
         self.ledger = ledger
         self.kept = kept
         self._queue: queue.Queue[Waiter | None] = queue.Queue(ROOM)
+        self._crowded = 0.0
         self._thread = threading.Thread(target=self._run, name="webhooks to the ledger", daemon=True)
+
+    @property
+    def in_a_burst(self) -> bool:
+        """So many come at once that whoever can wait should."""
+        return time.monotonic() - self._crowded < BURST
 
     def start(self) -> None:
         self._thread.start()
@@ -76,6 +88,8 @@ class Keeper:
 
     def _keep(self, batch: Sequence[Waiter]) -> None:
         outcome: list[bool] | Exception
+        if len(batch) >= CROWD:
+            self._crowded = time.monotonic()
         try:
             try:
                 outcome = commit(self.ledger, [hook for hook, _ in batch])
@@ -119,7 +133,8 @@ def commit(ledger: Ledger, hooks: Sequence[Hook]) -> list[bool]:
             for h in new
         ]  # fmt: skip
         if rows:
-            tx.execute(sa.insert(t.hook), rows)
+            # with RETURNING it is one statement: each of many would give up the interpreter, and wait to have it back
+            tx.execute(sa.insert(t.hook).returning(t.hook.c.id), rows).all()
         _mark(tx, new)
     return fresh
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import threading
 import time
 from typing import Any
@@ -39,10 +40,13 @@ IDLE = 5.0
 """Seconds between two looks while none come: another process may have accepted some."""
 STANDS_ASIDE = 1.0
 """Seconds until the next try while a run holds the ledger."""
+PATIENCE = 2.0
+"""Seconds that a piece of work waits in a burst of webhooks."""
+SWITCH = 0.0005
+"""Seconds after which a thread gives up the interpreter. A commit gives it up at each step, and would wait ten times as long to
+have it back while requests are read."""
 AGAIN = 30.0
 """Seconds until a connection that failed is tried again."""
-HEADERS_WITHIN = 10.0
-"""Seconds within which a new connection's first request line and headers have to be there."""
 
 
 class Hall:
@@ -51,7 +55,6 @@ class Hall:
     def __init__(self, config: Config, clock: Clock) -> None:
         self.config = config
         self.clock = clock
-        self.public_url = config.serve.public_url
         self.metrics = Metrics()
         self.ready = False
         self.doors: dict[str, Door] = {}
@@ -150,7 +153,13 @@ class Worker(threading.Thread):
         self.troubles = {}
         for name, failure in (failures | events.failures).items():
             self._failed(name, failure)
-        return Work(events, by_name, self.hall.metrics)
+        return Work(events, by_name, self.hall.metrics, self._give_way)
+
+    def _give_way(self) -> None:
+        """Whoever waits for an answer comes first, for a while."""
+        end = time.monotonic() + PATIENCE
+        while self.hall.keeper.in_a_burst and time.monotonic() < end and not self._stopped.is_set():
+            time.sleep(0.02)
 
     def _failed(self, name: str, error: StagebridgeError) -> None:
         self.troubles[name] = f"{name}: {error.code}: {error}"
@@ -166,11 +175,13 @@ class Worker(threading.Thread):
 
 
 class _Wire(H11Protocol):
-    """A connection on which nothing is asked in time is closed."""
+    """A connection on which nothing is asked in time is closed: within `patience` seconds its first headers are there."""
+
+    patience = 10.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._late = self.loop.call_later(HEADERS_WITHIN, self._close_if_silent)
+        self._late = self.loop.call_later(self.patience, self._close_if_silent)
 
     def _close_if_silent(self) -> None:
         if self.cycle is None and not self.transport.is_closing():
@@ -208,9 +219,11 @@ class _Server(uvicorn.Server):
 
 def serve(config: Config, host: str, port: int, clock: Clock) -> None:
     """Receive webhooks until SIGTERM or SIGINT. Raises what keeps it from being ready."""
+    sys.setswitchinterval(SWITCH)
     hall = Hall(config, clock)
+    wire = type("Wire", (_Wire,), {"patience": config.serve.timeout})
     settings = uvicorn.Config(
-        make_app(hall), host=host, port=port, http=_Wire, lifespan="off", access_log=False, log_level="warning",
+        make_app(hall), host=host, port=port, http=wire, lifespan="off", access_log=False, log_level="warning",
         server_header=False, limit_concurrency=2000, timeout_keep_alive=75, timeout_graceful_shutdown=10,
         proxy_headers=False,
     )  # fmt: skip

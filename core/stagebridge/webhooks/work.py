@@ -7,7 +7,7 @@ process that is killed at any instant has worked on them wholly or not at all (p
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,18 +28,22 @@ from stagebridge.webhooks.stored import restored
 
 log = logging.getLogger("stagebridge.webhooks")
 
-AT_ONCE = 50
+AT_ONCE = 10
 """Webhooks in one transaction: while it lasts, new ones wait for their answer."""
 
 
 class Work:
     """`sides` are the connections that could be opened; what others brought waits for them."""
 
-    def __init__(self, events: Events, sides: dict[str, Side], metrics: Metrics) -> None:
+    def __init__(
+        self, events: Events, sides: dict[str, Side], metrics: Metrics, give_way: Callable[[], None] = lambda: None
+    ) -> None:
         self.events = events
         self.engine = events.engine
         self.sides = sides
         self.metrics = metrics
+        self.give_way = give_way
+        """Called before each transaction: returns when it may begin."""
 
     # --- records -----------------------------------------------------------------------------------------------
 
@@ -48,6 +52,7 @@ class Work:
         is at work."""
         done = 0
         while True:
+            self.give_way()
             with self.engine.ledger.lock():
                 self.engine.desk.catch_up()
                 rows = self._waiting()
@@ -104,7 +109,9 @@ class Work:
         events: list[ConversionEvent] = []
         for record in records:
             view, found = side.mapping.read_event(record.data)
-            yield from (f"{p}: {why}" for p, why in view.problems.items() if p.startswith("event"))
+            wrong = {p: why for p, why in view.problems.items() if p.startswith("event")}
+            if not ({"event.id", "event.at"} <= wrong.keys()):  # a body without both tells of a person only
+                yield from (f"{p}: {why}" for p, why in wrong.items())
             events += found
         if events:
             self.events.arrival.told(book, side, events)
