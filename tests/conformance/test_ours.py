@@ -5,17 +5,19 @@ from __future__ import annotations
 import pytest
 from stagebridge_file import File
 
-from conformance.benches import FileBench, HubSpotBench, MetaBench, SalesforceBench, TikTokBench
+from conformance.benches import FileBench, HubSpotBench, MetaBench, SalesforceBench, TikTokBench, WebhookBench
 from stagebridge.testing import conformance
 from stagebridge_hubspot import HubSpot
 from stagebridge_meta import Meta
 from stagebridge_salesforce import Salesforce
 from stagebridge_tiktok import TikTok
+from stagebridge_webhook import Webhook
 
 TestHubSpot = conformance(HubSpot, sandbox=HubSpotBench)
 TestSalesforce = conformance(Salesforce, sandbox=SalesforceBench)
 TestMeta = conformance(Meta, sandbox=MetaBench)
 TestTikTok = conformance(TikTok, sandbox=TikTokBench)
+TestWebhook = conformance(Webhook, sandbox=WebhookBench)
 TestFile = conformance(File, sandbox=FileBench)
 
 

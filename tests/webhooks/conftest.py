@@ -25,6 +25,11 @@ APP = {
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """One server for the tests of a module that leave nothing behind."""
     folder: Path = tmp_path_factory.mktemp("served")
-    configure(folder, APP, contacts={"initial": "fill_empty"}, serve={"public_url": "https://hooks.example.com", "timeout": "1s"})
+    configure(
+        folder,
+        APP,
+        contacts={"initial": "fill_empty"},
+        serve={"public_url": "https://hooks.example.com", "timeout": "1s"},
+    )
     with serving(folder) as running:
         yield running

@@ -61,7 +61,7 @@ def compared(served: Served, count: int) -> tuple[float, float]:
 
 
 def test_durable_accepts_reach_a_third_of_an_endpoint_that_does_nothing(served: Served) -> None:
-    ours, nothing = compared(served, 600)
+    ours, nothing = compared(served, 400)
     print(f"{ours:.0f} accepted a second, {nothing:.0f} empty ones: {ours / nothing:.2f}")
     assert ours >= 0.2 * nothing  # a short run on a busy machine; the long one asks for what is promised
 
@@ -93,7 +93,9 @@ def test_ten_thousand_hooks_at_once_lose_nothing_and_take_no_memory(served: Serv
     assert accepted_in(served.folder) == 1000 + taken
     served.worked_on(900)
     assert len(held(served.folder)) == 1000 + taken
-    print(f"{load.rate:.0f} a second, p99 {load.slowest(0.01) * 1000:.0f} ms, {grown:.0f} MB more, {memory(served) - before:.0f} in the end")
+    print(
+        f"{load.rate:.0f} a second, p99 {load.slowest(0.01) * 1000:.0f} ms, {grown:.0f} MB more, {memory(served) - before:.0f} in the end"
+    )
     assert load.slowest(0.01) < 4
     assert max(grown, memory(served) - before) < 60
 

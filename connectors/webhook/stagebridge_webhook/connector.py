@@ -68,14 +68,11 @@ class Webhook(Connector):
         return given or None
 
     def receive(self, request: HookRequest) -> list[Record]:
-        """The records of a webhook. Each has an id of its delivery, for mappings that find none in it."""
+        """The records of a webhook. Each has the id of its delivery, for mappings that find none in it."""
         verify(request, self.settings, self.clock.now())
         told = parsed(request.body)
-        given = self.delivery_id(request) or ""
-        digest = hashlib.blake2b(
-            given.encode("utf-8", "surrogateescape") + b"\0" + request.body, digest_size=16
-        ).hexdigest()
-        return [Record(OBJECT, digest if not i else f"{digest}-{i}", one) for i, one in enumerate(told)]
+        id_ = self.delivery_id(request) or hashlib.blake2b(request.body, digest_size=16).hexdigest()
+        return [Record(OBJECT, f"{id_}-{i}" if i else id_, one) for i, one in enumerate(told)]
 
 
 def parsed(body: bytes) -> list[dict[str, Any]]:
@@ -86,13 +83,17 @@ def parsed(body: bytes) -> list[dict[str, Any]]:
     except (ValueError, RecursionError):
         said = None
     listed = said if isinstance(said, list) else [said]
-    if not listed or len(listed) > MOST or not all(isinstance(one, dict) for one in listed) or _deeper(said, DEEPEST):
+    if not listed or len(listed) > MOST or not all(isinstance(one, dict) for one in listed) or _too_deep(body, said):
         raise AuthError("a webhook's body is no JSON object", code="SB-WEBHOOK-BODY")
     return listed
 
 
 def _no_number(word: str) -> Any:
     raise ValueError(f"{word} is no JSON")
+
+
+def _too_deep(body: bytes, said: Any) -> bool:
+    return body.count(b"{") + body.count(b"[") > DEEPEST and _deeper(said, DEEPEST)
 
 
 def _deeper(value: Any, levels: int) -> bool:

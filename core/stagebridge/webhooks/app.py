@@ -137,7 +137,8 @@ class Hooks:
             return self._refuse("method", 405, "not allowed", {"allow": "POST"})
         hook = door.receive(request)
         # whoever stops waiting is told to come again; if it is kept after all, that is a repetition
-        new = await asyncio.wait_for(self.hall.keeper.keep(hook), IN_TIME)
+        async with asyncio.timeout(IN_TIME):
+            new = await self.hall.keeper.keep(hook)
         self.hall.metrics.count("accepted" if new else "duplicates", door.name)
         return Response(b"", door.webhooks.status, PLAIN)
 

@@ -11,7 +11,8 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -33,6 +34,8 @@ CROWD = 8
 """Webhooks in one commit from which on there is a burst."""
 BURST = 0.1
 """Seconds for which it is taken to last."""
+PATIENCE = 2.0
+"""Seconds that other work of this process waits while it does."""
 
 Waiter = tuple[Hook, "asyncio.Future[bool]"]
 
@@ -45,12 +48,19 @@ class Keeper:
         self.kept = kept
         self._queue: queue.Queue[Waiter | None] = queue.Queue(ROOM)
         self._crowded = 0.0
+        self._committing = False
+        self._turn = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="webhooks to the ledger", daemon=True)
 
-    @property
-    def in_a_burst(self) -> bool:
-        """So many come at once that whoever can wait should."""
-        return time.monotonic() - self._crowded < BURST
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """For other work on the ledger: it begins when no burst is under way, or after a while, and commits wait for it by a
+        lock instead of asking SQLite again and again."""
+        end = time.monotonic() + PATIENCE
+        while (self._committing or time.monotonic() - self._crowded < BURST) and time.monotonic() < end:
+            time.sleep(0.01)
+        with self._turn:
+            yield
 
     def start(self) -> None:
         self._thread.start()
@@ -88,17 +98,21 @@ class Keeper:
 
     def _keep(self, batch: Sequence[Waiter]) -> None:
         outcome: list[bool] | Exception
-        if len(batch) >= CROWD:
-            self._crowded = time.monotonic()
+        hooks = [hook for hook, _ in batch]
+        self._committing = True
         try:
-            try:
-                outcome = commit(self.ledger, [hook for hook, _ in batch])
-            except IntegrityError:  # another process brought one of them in between: now it is seen
-                outcome = commit(self.ledger, [hook for hook, _ in batch])
+            with self._turn:
+                try:
+                    outcome = commit(self.ledger, hooks)
+                except IntegrityError:  # another process brought one of them in between: now it is seen
+                    outcome = commit(self.ledger, hooks)
         except Exception as error:
             code = error.code if isinstance(error, StagebridgeError) else type(error).__name__
             log.error("%d webhooks could not be kept (%s)", len(batch), code)
             outcome = error if isinstance(error, StagebridgeError) else LedgerError("webhooks could not be kept")
+        self._committing = False
+        if len(batch) >= CROWD:
+            self._crowded = time.monotonic()
         if isinstance(outcome, list) and any(outcome):
             self.kept()
         try:

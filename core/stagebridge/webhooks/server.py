@@ -40,8 +40,6 @@ IDLE = 5.0
 """Seconds between two looks while none come: another process may have accepted some."""
 STANDS_ASIDE = 1.0
 """Seconds until the next try while a run holds the ledger."""
-PATIENCE = 2.0
-"""Seconds that a piece of work waits in a burst of webhooks."""
 SWITCH = 0.0005
 """Seconds after which a thread gives up the interpreter. A commit gives it up at each step, and would wait ten times as long to
 have it back while requests are read."""
@@ -153,13 +151,7 @@ class Worker(threading.Thread):
         self.troubles = {}
         for name, failure in (failures | events.failures).items():
             self._failed(name, failure)
-        return Work(events, by_name, self.hall.metrics, self._give_way)
-
-    def _give_way(self) -> None:
-        """Whoever waits for an answer comes first, for a while."""
-        end = time.monotonic() + PATIENCE
-        while self.hall.keeper.in_a_burst and time.monotonic() < end and not self._stopped.is_set():
-            time.sleep(0.02)
+        return Work(events, by_name, self.hall.metrics, self.hall.keeper.aside)
 
     def _failed(self, name: str, error: StagebridgeError) -> None:
         self.troubles[name] = f"{name}: {error.code}: {error}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -36,14 +37,18 @@ class Work:
     """`sides` are the connections that could be opened; what others brought waits for them."""
 
     def __init__(
-        self, events: Events, sides: dict[str, Side], metrics: Metrics, give_way: Callable[[], None] = lambda: None
+        self,
+        events: Events,
+        sides: dict[str, Side],
+        metrics: Metrics,
+        aside: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self.events = events
         self.engine = events.engine
         self.sides = sides
         self.metrics = metrics
-        self.give_way = give_way
-        """Called before each transaction: returns when it may begin."""
+        self.aside = aside
+        """Around each piece of work: begins when it may."""
 
     # --- records -----------------------------------------------------------------------------------------------
 
@@ -52,8 +57,7 @@ class Work:
         is at work."""
         done = 0
         while True:
-            self.give_way()
-            with self.engine.ledger.lock():
+            with self.aside(), self.engine.ledger.lock():
                 self.engine.desk.catch_up()
                 rows = self._waiting()
                 if not rows:
