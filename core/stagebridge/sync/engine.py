@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from stagebridge.clock import Clock, SystemClock
 from stagebridge.config import ContactsConfig
 from stagebridge.connector import Hint, HookRequest, Record
-from stagebridge.errors import Busy, ConfigError, GuardTripped, StagebridgeError, TryLater
+from stagebridge.errors import ConfigError, GuardTripped, StagebridgeError, TryLater
 from stagebridge.ledger import schema as t
 from stagebridge.ledger.book import Book
 from stagebridge.ledger.store import Ledger
@@ -48,8 +48,6 @@ from stagebridge.sync.unanswered import Unanswered
 
 PATIENCE = 150.0
 """Seconds that one run waits for what will be possible soon: a search index that lags, an unanswered write."""
-MOMENT = 10.0
-"""Seconds that a run waits for the ledger: whoever takes webhooks in holds it for moments, another run for longer."""
 SWEEPS = 6
 """How often one run goes over all sides: what one side answers may put another out of step."""
 
@@ -126,7 +124,7 @@ class Engine:
 
         Raises `Busy`; a connection that fails is in `report.failures`.
         """
-        with self.hold(), self.run("plan") as report:
+        with self.desk.hold(), self.run("plan") as report:
             self.pull(report, full=full)
             self._look_again(report)
             report.plan = self.planner.plan(self._pilot(only, limit))
@@ -147,7 +145,7 @@ class Engine:
         Raises `Busy`, `GuardTripped`, `TryLater` for a stale plan; a connection that fails stops alone and is in
         `report.failures`.
         """
-        with self.hold(), self.run("sync") as report:
+        with self.desk.hold(), self.run("sync") as report:
             self.pull(report, full=full)
             self._look_again(report)
             pilot = self._pilot(only, limit)
@@ -172,7 +170,7 @@ class Engine:
         """
         side = next(s for s in self.sides if s.name == connection)
         told = side.connector.receive(request)
-        with self.ledger.lock(), self.desk.book() as book:
+        with self.desk.hold(), self.desk.book() as book:
             for hint in told:
                 if isinstance(hint, Hint):
                     mark_hint(book, side, hint.object, hint.remote_id)
@@ -181,23 +179,6 @@ class Engine:
         return len(told)
 
     # --- steps -------------------------------------------------------------------------------------------------
-
-    @contextmanager
-    def hold(self) -> Iterator[None]:
-        """The ledger's lock. Raises `Busy` where another run has it."""
-        waited = 0.0
-        with ExitStack() as held:
-            while True:
-                try:
-                    held.enter_context(self.ledger.lock())
-                    break
-                except Busy:
-                    if waited >= MOMENT:
-                        raise
-                self.clock.sleep(0.1)
-                waited += 0.1
-            self.desk.catch_up()
-            yield
 
     @contextmanager
     def run(self, command: str) -> Iterator[RoundReport]:
