@@ -82,7 +82,7 @@ def parsed(body: bytes) -> list[dict[str, Any]]:
         said = json.loads(body.decode(), parse_constant=_no_number)
     except (ValueError, RecursionError):
         said = None
-    listed = said if isinstance(said, list) else [said]
+    listed: list[Any] = said if isinstance(said, list) else [said]
     if not listed or len(listed) > MOST or not all(isinstance(one, dict) for one in listed) or _too_deep(body, said):
         raise AuthError("a webhook's body is no JSON object", code="SB-WEBHOOK-BODY")
     return listed

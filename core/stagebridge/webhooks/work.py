@@ -21,6 +21,7 @@ from stagebridge.errors import Busy, StagebridgeError
 from stagebridge.event import ConversionEvent
 from stagebridge.ledger import schema as t
 from stagebridge.ledger.book import Book
+from stagebridge.ledger.tables import update_by_id
 from stagebridge.mapping import remote
 from stagebridge.sync.reports import PullReport
 from stagebridge.sync.side import Side
@@ -29,8 +30,11 @@ from stagebridge.webhooks.stored import restored
 
 log = logging.getLogger("stagebridge.webhooks")
 
-AT_ONCE = 10
+AT_ONCE = 25
 """Webhooks in one transaction: while it lasts, new ones wait for their answer."""
+
+Told = tuple[int, Record]
+"""A record, and the number of the webhook that brought it."""
 
 
 class Work:
@@ -74,7 +78,7 @@ class Work:
     def _together(self, rows: Sequence[Any]) -> None:
         """All in one transaction; where one of them is poison, each in its own."""
         try:
-            told = self._transaction(rows)
+            wrong = self._transaction(rows)
         except Busy:
             raise
         except Exception as error:
@@ -85,37 +89,47 @@ class Work:
             self._put_aside(rows[0], error)
             return
         for row in rows:
-            self.metrics.count("failed" if told.get(row.id) else "applied", row.connection)
+            if row.id in wrong:
+                log.warning("%s: webhook %d was worked on in part: %s", row.connection, row.id, wrong[row.id])
+            self.metrics.count("failed" if row.id in wrong else "applied", row.connection)
 
     def _transaction(self, rows: Sequence[Any]) -> dict[int, str]:
         """What is wrong with each of them, where something is."""
-        wrong: dict[int, str] = {}
+        wrong: dict[int, list[str]] = {}
+        told: dict[str, list[Told]] = {}
+        for row in rows:
+            side = self.sides[row.connection]
+            told.setdefault(row.connection, []).extend((row.id, named(side, r)) for r in restored(row.records))
         with self.engine.desk.book() as book:
-            for row in rows:
-                side = self.sides[row.connection]
-                records = [named(side, r) for r in restored(row.records)]
-                said = [problem for some in _rounds(records) for problem in self._apply(book, side, some)]
-                if said:
-                    wrong[row.id] = "; ".join(dict.fromkeys(said))
-                    log.warning("%s: webhook %d was worked on in part: %s", side.name, row.id, wrong[row.id])
-                people = orjson.dumps([f"{r.object}:{r.id}" for r in records]).decode()
-                state = {"state": "failed" if said else "done", "error": wrong.get(row.id), "people": people}
-                book.tx.execute(sa.update(t.hook).where(t.hook.c.id == row.id).values(state))
-        return wrong
+            for name, records in told.items():
+                for some in rounds(records):
+                    for id_, problem in self._apply(book, self.sides[name], some):
+                        wrong.setdefault(id_, []).append(problem)
+            said = {id_: "; ".join(dict.fromkeys(problems)) for id_, problems in wrong.items()}
+            by_row: dict[int, list[str]] = {row.id: [] for row in rows}
+            for id_, record in (one for records in told.values() for one in records):
+                by_row[id_].append(f"{record.object}:{record.id}")
+            update_by_id(book.tx, t.hook, [
+                {"id": i, "state": "failed" if i in said else "done", "error": said.get(i), "people": orjson.dumps(p).decode()}
+                for i, p in by_row.items()
+            ])  # fmt: skip
+        return said
 
-    def _apply(self, book: Book, side: Side, records: Sequence[Record]) -> Iterator[str]:
-        """Contacts first: an event is theirs. Yields what is wrong with an event."""
+    def _apply(self, book: Book, side: Side, told: Sequence[Told]) -> Iterator[tuple[int, str]]:
+        """Contacts first: an event is theirs. Yields what is wrong with an event, and with which webhook."""
         if side in self.engine.sides and side.objects:
-            self.engine.intake.take(book, side, records, noted=self.engine.desk.version, baseline=False)
+            self.engine.intake.take(
+                book, side, [r for _, r in told], noted=self.engine.desk.version, baseline=False
+            )  # fmt: skip
         webhooks = side.connector.capabilities.webhooks
         if webhooks is None or not webhooks.events:
             return
         events: list[ConversionEvent] = []
-        for record in records:
+        for id_, record in told:
             view, found = side.mapping.read_event(record.data)
             wrong = {p: why for p, why in view.problems.items() if p.startswith("event")}
             if not ({"event.id", "event.at"} <= wrong.keys()):  # a body without both tells of a person only
-                yield from (f"{p}: {why}" for p, why in wrong.items())
+                yield from ((id_, f"{p}: {why}") for p, why in wrong.items())
             events += found
         if events:
             self.events.arrival.told(book, side, events)
@@ -166,16 +180,16 @@ def named(side: Side, record: Record) -> Record:
     return replace(record, object=object, id=str(found).strip() if usable else record.id, modified_at=changed)
 
 
-def _rounds(records: Sequence[Record]) -> Iterator[list[Record]]:
-    """In their order, and none of them twice in one round: the later is taken onto what the earlier left."""
-    some: dict[tuple[str, str], Record] = {}
-    for record in records:
+def rounds(told: Sequence[Told]) -> Iterator[list[Told]]:
+    """In their order, and no record twice in one round: the later word is taken onto what the earlier left."""
+    some: dict[tuple[str, str], Told] = {}
+    for id_, record in told:
         if (record.object, record.id) in some:
             yield list(some.values())
             some = {}
-        some[record.object, record.id] = record
+        some[record.object, record.id] = (id_, record)
     if some:
         yield list(some.values())
 
 
-__all__ = ["Work", "named"]
+__all__ = ["Work", "named", "rounds"]
