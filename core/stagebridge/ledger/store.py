@@ -32,10 +32,12 @@ ADVISORY_LOCK = 0x57A6E  # any number, the same in every worker
 
 class Ledger:
     """`durable`: what was committed outlives a loss of power too, and not only of the process; for whoever promises
-    somebody else that it is kept. Every commit then waits for the disk."""
+    somebody else that it is kept. Every commit then waits for the disk. `checkpoints`: some commits also move SQLite's
+    write-ahead log into the file, which takes ten times as long; without it somebody calls `checkpoint`."""
 
-    def __init__(self, url: str | URL, *, durable: bool = False) -> None:
+    def __init__(self, url: str | URL, *, durable: bool = False, checkpoints: bool = True) -> None:
         self.durable = durable
+        self.checkpoints = checkpoints
         try:
             self.url = make_url(url)
         except ArgumentError as error:
@@ -46,13 +48,13 @@ class Ledger:
         self.engine = self._engine()
 
     @classmethod
-    def open(cls, url: str | URL, *, durable: bool = False) -> Ledger:
+    def open(cls, url: str | URL, *, durable: bool = False, checkpoints: bool = True) -> Ledger:
         """Open, and create where nothing is there yet.
 
         Raises `LedgerError` for a file that is no ledger, one that a newer version wrote, or one that needs
         `stagebridge ledger upgrade`; `Busy` where it is locked.
         """
-        ledger = cls(url, durable=durable)
+        ledger = cls(url, durable=durable, checkpoints=checkpoints)
         ledger._prepare()
         return ledger
 
@@ -86,6 +88,8 @@ class Ledger:
             raw.execute("PRAGMA secure_delete = ON")  # what is forgotten leaves the file's bytes
             raw.execute("PRAGMA journal_mode = WAL")
             raw.execute(f"PRAGMA synchronous = {'FULL' if self.durable else 'NORMAL'}")
+            if not self.checkpoints:
+                raw.execute("PRAGMA wal_autocheckpoint = 0")
 
         @event.listens_for(engine, "begin")
         def _begin(connection: Connection) -> None:
@@ -168,6 +172,12 @@ class Ledger:
                 cursor = raw.connection.cursor()
                 cursor.execute("VACUUM")
                 cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def checkpoint(self) -> None:
+        """Move SQLite's write-ahead log into the file, while others go on writing."""
+        if self.path is not None:
+            with self._errors(), self.engine.connect() as raw:
+                raw.connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def close(self) -> None:
         self.engine.dispose()

@@ -38,6 +38,8 @@ NEXT = 0.2
 """Seconds between two looks for work, while webhooks come in; a burst is worked on together."""
 IDLE = 5.0
 """Seconds between two looks while none come: another process may have accepted some."""
+CHECKPOINT = 1.0
+"""Seconds between two checkpoints of the ledger."""
 STANDS_ASIDE = 1.0
 """Seconds until the next try while a run holds the ledger."""
 SWITCH = 0.0005
@@ -57,16 +59,26 @@ class Hall:
         self.ready = False
         self.doors: dict[str, Door] = {}
         self.wake = threading.Event()
+        self._closed = threading.Event()
         self._worker = Worker(self)
 
     def open(self) -> None:
         """Raises `ConfigError` and `LedgerError`: without a ledger nothing is accepted."""
         self.doors = open_doors(self.config, self.clock)
         self.reading = Ledger.open(self.config.ledger)
-        self.keeper = Keeper(Ledger.open(self.config.ledger, durable=True), self.wake.set)
+        self.keeper = Keeper(Ledger.open(self.config.ledger, durable=True, checkpoints=False), self.wake.set)
         self.keeper.start()
         self._worker.start()
+        threading.Thread(target=self._checkpoints, name="checkpoints", daemon=True).start()
         self.ready = True
+
+    def _checkpoints(self) -> None:
+        """Beside everything else: whoever waits for an answer does not wait for this."""
+        while not self._closed.wait(CHECKPOINT):
+            try:
+                self.reading.checkpoint()
+            except StagebridgeError as error:
+                log.error("%s: %s", error.code, error)
 
     def troubles(self) -> list[str]:
         return list(self._worker.troubles.values())
@@ -75,6 +87,7 @@ class Hall:
         """What was accepted is committed; what is being worked on is finished."""
         if self.ready:
             self.ready = False
+            self._closed.set()
             self.keeper.stop()
             self._worker.stop()
 
@@ -138,7 +151,7 @@ class Worker(threading.Thread):
         config, clock = self.hall.config, self.hall.clock
         self._is_due("opening", AGAIN)
         sides, failures = open_sides(config, clock)
-        engine = Engine(config.contacts, Ledger.open(config.ledger), sides, config.lifecycle, clock)
+        engine = Engine(config.contacts, Ledger.open(config.ledger, checkpoints=False), sides, config.lifecycle, clock)
         events = Events(config, engine, clock)
         there = {s.name: s for s in sides} | {n: s for n, s in events.targets.items() if s is not None} | events.sources
         by_name: dict[str, Side] = {}
