@@ -31,5 +31,5 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         contacts={"initial": "fill_empty"},
         serve={"public_url": "https://hooks.example.com", "timeout": "1s"},
     )
-    with serving(folder) as running:
+    with serving(folder, extra=["--access-log"]) as running:
         yield running

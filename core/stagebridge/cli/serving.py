@@ -18,6 +18,9 @@ def register(app: typer.Typer) -> None:
 def serve(
     host: Annotated[str | None, typer.Option("--host", help="Where to listen; 127.0.0.1 if nothing is said.")] = None,
     port: Annotated[int | None, typer.Option("--port", help="8080 if nothing is said.")] = None,
+    access_log: Annotated[
+        bool, typer.Option("--access-log", help="A line for every request, not for refused ones only.")
+    ] = False,
 ) -> None:
     """Receive webhooks, and work on what they bring, until stopped."""
     try:
@@ -28,7 +31,7 @@ def serve(
     for name in ("stagebridge.webhooks", "stagebridge.access"):
         log = logging.getLogger(name)
         log.handlers, log.propagate = [_Lines()], False
-        log.setLevel(logging.INFO)
+        log.setLevel(logging.DEBUG if access_log else logging.INFO)
     host, port = host or config.serve.host, config.serve.port if port is None else port
     err.print(f"receiving at http://{host}:{port}/hooks/", markup=False, highlight=False)
     server.serve(config, host, port, STATE.clock)

@@ -93,13 +93,14 @@ class Hooks:
     async def answer(self, request: Request, connection: str) -> Response:
         began = time.perf_counter()
         response = await self._answer(request, connection)
-        if access.isEnabledFor(logging.INFO):
+        level = logging.INFO if response.status_code >= 400 else logging.DEBUG
+        if access.isEnabledFor(level):
             # neither the path's further parts nor its query, which may be secrets, nor a name that a stranger made up
             known = self.hall.ready and connection in self.hall.doors
             more = "/…" if "rest" in request.path_params else ""
             name = f"{connection if known else '?'}{more}"
             took = (time.perf_counter() - began) * 1000
-            access.info("%s /hooks/%s %d %.0f ms", request.method, name, response.status_code, took)
+            access.log(level, "%s /hooks/%s %d %.0f ms", request.method, name, response.status_code, took)
         return response
 
     async def _answer(self, request: Request, connection: str) -> Response:
