@@ -39,7 +39,7 @@ format: .venv/ready
 	@test -n "$(PYTHON)" || { echo "stagebridge needs Python 3.11 or newer on the PATH" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install -q --disable-pip-version-check uv
-	@VIRTUAL_ENV=.venv $(BIN)/uv pip install -q -c constraints.txt -e ".[sync,sandbox,postgres]" $(patsubst %/pyproject.toml,-e %,$(wildcard connectors/*/pyproject.toml)) --group dev
+	@VIRTUAL_ENV=.venv $(BIN)/uv pip install -q -c constraints.txt -e ".[sync,serve,sandbox,postgres]" $(patsubst %/pyproject.toml,-e %,$(wildcard connectors/*/pyproject.toml)) --group dev
 	@touch $@
 
 clean:

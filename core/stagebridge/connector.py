@@ -94,6 +94,16 @@ class Webhooks:
     signature: str
     window: float | None = None
     """Seconds after which a signed request is stale; None where the signature carries no time."""
+    delivery: str | None = None
+    """The header (in lower case) with the id of a delivery, the same however often it is tried again."""
+    horizon: float = 72 * 3600.0
+    """Seconds for which the platform goes on trying to deliver one."""
+    events: bool = False
+    """What it brings tells of conversions too, as the mapping's `event` reads them."""
+    status: int = 200
+    """What is answered to a webhook that was taken in, however often it came."""
+    retry_after: int = 10
+    """Seconds after which the platform is asked to try again where a webhook cannot be taken in now (503)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -458,6 +468,16 @@ class Connector(ABC):
         """What a verified webhook says: records to fetch, or, where the webhook is the only source, the record itself.
         Raises `AuthError` for a wrong or stale signature."""
         raise self._absent("receive")
+
+    def delivery_id(self, request: HookRequest) -> str | None:
+        """The id of this delivery, the same however often it is tried again; None where the platform sends none."""
+        webhooks = self.capabilities.webhooks
+        return request.headers.get(webhooks.delivery) or None if webhooks and webhooks.delivery else None
+
+    def handshake(self, request: HookRequest) -> str | None:
+        """What to answer, as plain text, to a request by which a platform makes sure of a receiver before it sends anything;
+        None for any other request. Raises `AuthError` for one that is not ours."""
+        return None
 
     def close(self) -> None:
         """Give back connections."""

@@ -117,7 +117,7 @@ def test_a_lifecycle_file_tells_its_own_lines(say: Any) -> None:
     ("crm: hubspot", "2: connections.crm: an account is a table: {type: …, …}"),
     (
         "crm: {token: '${HUBSPOT_TOKEN}'}",
-        "2: connections.crm.type: say which platform it is: `type:` one of file, hubspot, meta, omnisend, salesforce, tiktok, zendesk",
+        "2: connections.crm.type: say which platform it is: `type:` one of file, hubspot, meta, omnisend, salesforce, tiktok, webhook, zendesk",
     ),
     (
         "crm: {type: hubspt}",
@@ -355,3 +355,23 @@ def test_whatever_a_file_says_it_loads_or_is_refused_in_words(write: Write, docu
     except ConfigError as error:
         refusal = str(error)
     assert all(line.startswith("stagebridge.yaml:") for line in refusal.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("serve", "says"),
+    [
+        ("public: x", "serve.public: no such key"),
+        (
+            "public_url: hooks.example.com",
+            "serve.public_url: 'hooks.example.com' is no address that a platform can call",
+        ),
+        ("public_url: 'https://a.example.com/?x=1'", "serve.public_url: 'https://a.example.com/?x=1' is no address"),
+        ("public_url: 'https://a.example.com:port'", "serve.public_url: 'https://a.example.com:port' is no address"),
+        ("port: 70000", "serve.port: '70000' is no port; they end at 65535"),
+        ("port: http", "serve.port: 'http' is no whole number from 0 up"),
+        ("timeout: soon", "serve.timeout: 'soon' is no time"),
+    ],
+)
+def test_where_webhooks_are_received_is_said_in_full_or_not_at_all(say: Any, serve: str, says: str) -> None:
+    [line] = say(HEAD + f"serve: {{{serve}}}\n")
+    assert line.startswith(f"3: {says}")

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from config_kit import WORDS, Write
-from stagebridge.config import GUARDS, Guards, Rule, load_config
+from stagebridge.config import GUARDS, Guards, Rule, ServeConfig, load_config
 from stagebridge.lifecycle import load_lifecycle
 from stagebridge.sandbox import Sandbox
 
@@ -211,3 +211,11 @@ def test_no_repr_of_a_configuration_shows_a_secret(write: Write) -> None:
     shown = repr(load_config(write(text), {"PW": "s3cret", "TOKEN": "pat-1"}))
     assert "connections" in shown
     assert not any(secret in shown for secret in ("s3cret", "pat-1"))
+
+
+def test_where_webhooks_are_received_has_its_usual_place_and_may_have_another(write: Write) -> None:
+    crm = "connections: {crm: {type: hubspot, token: '${HUBSPOT_TOKEN}'}}\n"
+    assert load_config(write(crm), WORDS).serve == ServeConfig(None, "127.0.0.1", 8080, 10.0)
+    serve = "serve: {public_url: 'https://hooks.example.com/bridge/', host: 0.0.0.0, port: 9000, timeout: 3s}\n"
+    found = load_config(write(crm + serve), WORDS).serve
+    assert found == ServeConfig("https://hooks.example.com/bridge", "0.0.0.0", 9000, 3.0)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+import standardwebhooks
+
 from stagebridge.clock import Clock
+from stagebridge.connector import Connector, ConnectorSettings
 from stagebridge.testing import Bench, SandboxBench
 
 
@@ -259,6 +263,57 @@ class OmnisendBench(SandboxBench):
 
     def counted(self) -> list[str]:
         return [e["eventID"] for e in self.box.state()["events"] for _ in range(e["fired"])]
+
+
+class WebhookBench(Bench):
+    """A shop that posts a person at a time, signed by the reference library; nobody edits or removes what was told."""
+
+    SECRET = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"
+
+    def __init__(self, clock: Clock, folder: Path, *, bare: bool = False, seed: int = 1) -> None:
+        super().__init__(clock, folder, bare=bare, seed=seed)
+        self.due: list[tuple[str, bytes]] = []
+        self._next = 1
+
+    def settings(self) -> Mapping[str, Any]:
+        return {"secret": self.SECRET}
+
+    def source(self, connector: Connector) -> str:
+        return "webhook"
+
+    def _overlaid(self, settings: ConnectorSettings) -> str | None:
+        return "webhook"
+
+    def payload(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        return {"customer": dict(values)}
+
+    def put(self, payloads: Sequence[Mapping[str, Any]]) -> list[str]:
+        made = [(f"msg_{self._next + i}", json.dumps(p).encode()) for i, p in enumerate(payloads)]
+        self._next += len(made)
+        self.due += made
+        return [id for id, _ in made]
+
+    def hooks(self, url: str) -> list[dict[str, Any]]:
+        now, due, self.due = self.clock.now(), self.due, []
+        return [
+            {
+                "method": "POST", "url": url, "body": body,
+                "headers": {
+                    "Webhook-Id": id, "Webhook-Timestamp": str(int(now.timestamp())),
+                    "Webhook-Signature": standardwebhooks.Webhook(self.SECRET).sign(id, now, body.decode()),
+                },
+            }
+            for id, body in due
+        ]  # fmt: skip
+
+    def edit(self, id: str, payload: Mapping[str, Any]) -> None:
+        raise NotImplementedError
+
+    def remove(self, id: str) -> None:
+        raise NotImplementedError
+
+    def held(self) -> Mapping[str, Mapping[str, Any]]:
+        raise NotImplementedError
 
 
 class FileBench(Bench):

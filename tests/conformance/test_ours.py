@@ -12,6 +12,7 @@ from conformance.benches import (
     OmnisendBench,
     SalesforceBench,
     TikTokBench,
+    WebhookBench,
     ZendeskBench,
 )
 from stagebridge.testing import conformance
@@ -20,6 +21,7 @@ from stagebridge_meta import Meta
 from stagebridge_omnisend import Omnisend
 from stagebridge_salesforce import Salesforce
 from stagebridge_tiktok import TikTok
+from stagebridge_webhook import Webhook
 from stagebridge_zendesk import Zendesk
 
 TestHubSpot = conformance(HubSpot, sandbox=HubSpotBench)
@@ -28,6 +30,7 @@ TestMeta = conformance(Meta, sandbox=MetaBench)
 TestTikTok = conformance(TikTok, sandbox=TikTokBench)
 TestZendesk = conformance(Zendesk, sandbox=ZendeskBench)
 TestOmnisend = conformance(Omnisend, sandbox=OmnisendBench)
+TestWebhook = conformance(Webhook, sandbox=WebhookBench)
 TestFile = conformance(File, sandbox=FileBench)
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 
 from stagebridge.ledger import schema
@@ -25,3 +26,20 @@ def test_a_ledger_of_this_version_is_opened_without_loading_alembic(tmp_path: Pa
         f"Ledger.open({url!r}); print('alembic' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
+
+
+def test_opening_a_ledger_twice_in_a_process_keeps_the_locks_of_the_first(tmp_path: Path) -> None:
+    """Otherwise another process, when it ends, takes itself for the last one and the write-ahead log away: what is committed
+    after that is lost."""
+    url = f"sqlite:///{tmp_path / 'stagebridge.db'}"
+    first, second = Ledger.open(url), Ledger.open(url)
+    look = (
+        "import sqlalchemy as sa; from stagebridge.ledger.store import Ledger; from stagebridge.ledger.schema import meta; "
+        f"ledger = Ledger.open({url!r})\nwith ledger.begin() as tx: print(tx.scalar(sa.select(meta.c.value)))\nledger.close()"
+    )
+    subprocess.run([sys.executable, "-c", look], check=True)
+    with first.begin() as tx:
+        tx.execute(sa.insert(schema.meta).values(name="kept", value="yes"))
+    assert subprocess.run([sys.executable, "-c", look], capture_output=True, text=True).stdout.strip() == "yes"
+    first.close()
+    second.close()

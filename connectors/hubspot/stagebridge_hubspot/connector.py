@@ -70,7 +70,7 @@ class HubSpot(Connector):
         write=Write(batch=BATCH, upsert_key=True, returns_record=True, flight=16),
         stage=Stage(backward="clear_first", stamps_default=True),
         events=Events(batch=events.BATCH, whole=True, reads=("Purchase",)),
-        webhooks=Webhooks(signature="hubspot-v3", window=hooks.OLDEST_MS / 1000),
+        webhooks=Webhooks(signature="hubspot-v3", window=hooks.OLDEST_MS / 1000, horizon=24 * 3600.0),
         provision="api",
         archive=True,
         erase="whole",

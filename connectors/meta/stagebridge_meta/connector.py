@@ -56,7 +56,7 @@ class Meta(Connector):
     capabilities: ClassVar[Capabilities] = Capabilities(
         read=Read(incremental=True, lag=60.0, edits=False),
         events=Events(batch=sending.BATCH, flight=4, ads=True, whole=True),
-        webhooks=Webhooks(signature="meta"),
+        webhooks=Webhooks(signature="meta", horizon=36 * 3600.0),
     )
     codes = CODES
     example: ClassVar[str] = """\
@@ -150,6 +150,9 @@ META_TOKEN=
     def receive(self, request: HookRequest) -> list[Hint]:
         hooks.verify(request, _given(self.settings.app_secret, "app_secret"))
         return hooks.hints(request.body, self.settings.page_id, self.settings.forms)
+
+    def handshake(self, request: HookRequest) -> str | None:
+        return self.challenge(request).decode() if request.method == "GET" else None
 
     def challenge(self, request: HookRequest) -> bytes:
         """What to answer Meta when a webhook is set up: these bytes, as plain text with 200. Raises `AuthError` for

@@ -71,7 +71,7 @@ class Zendesk(Connector):
         write=Write(batch=BATCH, upsert_key=True, returns_record=False, flight=limits.JOBS, refuses_doubles=True),
         stage=Stage(backward="free"),
         events=Events(batch=events.BATCH, flight=4, reads=tickets.NAMES),
-        webhooks=Webhooks(signature="zendesk", window=hooks.WINDOW),
+        webhooks=Webhooks(signature="zendesk", window=hooks.WINDOW, delivery="x-zendesk-webhook-invocation-id"),
         provision="api",
         archive=True,
         erase="whole",

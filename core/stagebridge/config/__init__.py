@@ -24,9 +24,10 @@ from stagebridge.config.values import (
     Rule,
     RuleKind,
     SendRule,
+    ServeConfig,
 )
 
 __all__ = [
     "GUARDS", "AdsConsent", "Config", "ConnectionConfig", "ContactsConfig", "EventsConfig", "Guards", "Job", "Mode",
-    "MoveRule", "Rule", "RuleKind", "SendRule", "config_schema", "connectors", "load_config",
+    "MoveRule", "Rule", "RuleKind", "SendRule", "ServeConfig", "config_schema", "connectors", "load_config",
 ]  # fmt: skip

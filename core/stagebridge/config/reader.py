@@ -11,13 +11,14 @@ from stagebridge.config.contacts import Contacts
 from stagebridge.config.events import Events
 from stagebridge.config.problems import Problems, seconds
 from stagebridge.config.references import References
+from stagebridge.config.serving import Serving
 from stagebridge.config.values import Config, Job
 from stagebridge.document import Table, parse_file
 from stagebridge.errors import ConfigError
 from stagebridge.lifecycle import Lifecycle, load_lifecycle
 
 VERSION = "1"
-KEYS = ("version", "ledger", "lifecycle", "timezone", "connections", "contacts", "events", "jobs")
+KEYS = ("version", "ledger", "lifecycle", "timezone", "connections", "contacts", "events", "jobs", "serve")
 LEDGER = "sqlite:///stagebridge.db"
 
 
@@ -49,10 +50,11 @@ def load_config(path: str | Path = "stagebridge.yaml", environ: Mapping[str, str
     contacts = Contacts(problems, tuple(accounts), lifecycle, keepers).read(section)
     events = Events(problems, tuple(accounts), lifecycle).read(document)
     jobs = _jobs(document, problems)
+    serve = Serving(problems, references).read(problems.table(document, "serve", "serve"))
     ledger = _ledger(document, problems, references, path.parent)
     problems.tell()
     assert lifecycle is not None
-    return Config(path, ledger, lifecycle, zone or "UTC", connections, contacts, events, jobs)
+    return Config(path, ledger, lifecycle, zone or "UTC", connections, contacts, events, jobs, serve)
 
 
 def _lifecycle(document: Table, problems: Problems, folder: Path) -> Lifecycle | None:

@@ -38,6 +38,13 @@ def config_schema(names: Collection[str] | None = None) -> dict[str, Any]:
         "events": {"type": "array", "items": _rule()},
         "jobs": {"type": "array", "items": _table({"name": {"const": "contacts"}, "every": {
             **DURATION, "examples": ["5m"]}}, "name", "every")},
+        "serve": _table({
+            "public_url": {"type": "string", "description": "What platforms call, without /hooks/…",
+                           "examples": ["https://hooks.example.com"]},
+            "host": {"type": "string", "default": "127.0.0.1"},
+            "port": {"type": ["integer", "string"], "default": 8080},
+            "timeout": {**DURATION, "default": "10s", "description": "How long a request may take to arrive."},
+        }),
     }  # fmt: skip
     assert tuple(sections) == KEYS
     return {

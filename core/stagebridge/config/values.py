@@ -188,6 +188,17 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class ServeConfig:
+    """Where webhooks are received. `public_url` is what platforms call, without `/hooks/…`: what stands in front of us, where
+    that is not what we listen at; `timeout` is how many seconds a request has to arrive."""
+
+    public_url: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 8080
+    timeout: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """A whole file. `ledger` is a database URL with an absolute path; `timezone` is that of reports and quotas."""
 
@@ -199,6 +210,7 @@ class Config:
     contacts: ContactsConfig
     events: EventsConfig = field(default_factory=EventsConfig)
     jobs: tuple[Job, ...] = ()
+    serve: ServeConfig = field(default_factory=ServeConfig)
 
 
 def _best(rules: Mapping[str, Rule], path: str) -> Rule | None:

@@ -43,7 +43,7 @@ class Arrival:
     def give(self, events: Sequence[ConversionEvent], to: Collection[str] = ()) -> Queued:
         """Queue events, each once. Raises `Busy`."""
         report = Queued()
-        with self.engine.ledger.lock(), self.engine.run("events send"):
+        with self.engine.desk.hold(), self.engine.run("events send"):
             for start in range(0, len(events), PAGE):
                 with self.engine.desk.book() as book:
                     report.add(self._take(book, events[start : start + PAGE], SOURCE, to or self.targets))
@@ -56,7 +56,7 @@ class Arrival:
         Raises `Busy`, and what the connector raises: what was read until then stays.
         """
         report = Queued()
-        with self.engine.ledger.lock(), self.engine.run("events collect"):
+        with self.engine.desk.hold(), self.engine.run("events collect"):
             standing = self._standing(side)
             first = self.engine.clock.now() + timedelta(seconds=side.connector.skew)
             start = datetime.fromisoformat(standing["from"]) if standing else first
@@ -67,6 +67,10 @@ class Arrival:
                 # a deal that was edited since is no other conversion: the first word stays
                 report.add(replace(taken, clashes=[]))
         return report
+
+    def told(self, book: Book, side: Side, events: Sequence[ConversionEvent]) -> Queued:
+        """Queue what a connection told of by a webhook, for everywhere but itself, in the transaction of `book`."""
+        return replace(self._take(book, events, side.name, self._others(side)), clashes=[])
 
     def _others(self, side: Side) -> list[str]:
         return [n for n in self.targets if n != side.name]
@@ -124,7 +128,7 @@ class Arrival:
         platforms have recorded since then. With `dry_run`, only their number."""
         firing = Firing(self.config.sends, self.targets)
         report, count = Queued(), 0
-        with self.engine.ledger.lock(), self.engine.run("events backfill"):
+        with self.engine.desk.hold(), self.engine.run("events backfill"):
             h = t.history.c
             with self.engine.ledger.begin() as tx:
                 ids = list(tx.execute(sa.select(h.contact_id).where(h.at >= ms(since)).distinct()).scalars())

@@ -63,7 +63,7 @@ class Deliverer:
 
     def flush(self) -> dict[str, Flush]:
         """Send everything that is due. Raises `Busy` where another run is at work."""
-        with self.desk.ledger.lock():
+        with self.desk.hold():
             self.desk.start("events")
             state = "failed"
             try:

@@ -17,7 +17,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = "0002"
+VERSION = "0003"
 """The newest revision in `migrations`, which brings a ledger to these tables."""
 
 metadata = MetaData(
@@ -168,6 +168,23 @@ hint = Table(
     Column("object", Text, primary_key=True),
     Column("remote_id", Text, primary_key=True),
     Column("at", BigInteger, nullable=False),
+)
+
+hook = Table(
+    "hook",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("connection", Text, nullable=False),
+    Column("delivery", Text, nullable=False),  # hash of what tells one delivery from another
+    Column("received", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),  # waiting | done | failed
+    Column("records", Text),  # what came, whole; null where it was hints, and once it is kept no more
+    Column("people", Text),  # [object:id] of the records that it was worked into
+    Column("error", Text),
+    UniqueConstraint("connection", "delivery"),
+    Index(None, "state", "id"),
+    Index(None, "received"),
+    sqlite_autoincrement=True,
 )
 
 outbox = Table(

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +31,13 @@ ADVISORY_LOCK = 0x57A6E  # any number, the same in every worker
 
 
 class Ledger:
-    def __init__(self, url: str | URL) -> None:
+    """`durable`: what was committed outlives a loss of power too, and not only of the process; for whoever promises
+    somebody else that it is kept. Every commit then waits for the disk. `checkpoints`: some commits also move SQLite's
+    write-ahead log into the file, which takes ten times as long; without it somebody calls `checkpoint`."""
+
+    def __init__(self, url: str | URL, *, durable: bool = False, checkpoints: bool = True) -> None:
+        self.durable = durable
+        self.checkpoints = checkpoints
         try:
             self.url = make_url(url)
         except ArgumentError as error:
@@ -42,13 +48,13 @@ class Ledger:
         self.engine = self._engine()
 
     @classmethod
-    def open(cls, url: str | URL) -> Ledger:
+    def open(cls, url: str | URL, *, durable: bool = False, checkpoints: bool = True) -> Ledger:
         """Open, and create where nothing is there yet.
 
         Raises `LedgerError` for a file that is no ledger, one that a newer version wrote, or one that needs
         `stagebridge ledger upgrade`; `Busy` where it is locked.
         """
-        ledger = cls(url)
+        ledger = cls(url, durable=durable, checkpoints=checkpoints)
         ledger._prepare()
         return ledger
 
@@ -66,8 +72,11 @@ class Ledger:
         if self.path is not None:
             if not self.path.parent.is_dir():
                 raise LedgerError(f"the folder of the ledger {self.path} does not exist", hint="Create it first.")
-            # personal data: nobody else on this machine reads it
-            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+            # personal data: nobody else on this machine reads it. A file that is there is not opened: closing it would drop
+            # the locks that this process has on it through another ledger, and then any other process takes itself for the
+            # last one, and the write-ahead log away
+            with suppress(FileExistsError):
+                os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         # few statements are kept: every length of an IN (…) is one of its own
         options = {"timeout": 15, "check_same_thread": False, "cached_statements": 32}
         engine = sa.create_engine(self.url, connect_args=options)
@@ -78,11 +87,14 @@ class Ledger:
             raw.execute("PRAGMA busy_timeout = 15000")
             raw.execute("PRAGMA secure_delete = ON")  # what is forgotten leaves the file's bytes
             raw.execute("PRAGMA journal_mode = WAL")
-            raw.execute("PRAGMA synchronous = NORMAL")
+            raw.execute(f"PRAGMA synchronous = {'FULL' if self.durable else 'NORMAL'}")
+            if not self.checkpoints:
+                raw.execute("PRAGMA wal_autocheckpoint = 0")
 
         @event.listens_for(engine, "begin")
         def _begin(connection: Connection) -> None:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            looks = connection.get_execution_options().get("looks")
+            connection.exec_driver_sql("BEGIN" if looks else "BEGIN IMMEDIATE")
 
         return engine
 
@@ -161,6 +173,12 @@ class Ledger:
                 cursor.execute("VACUUM")
                 cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
+    def checkpoint(self) -> None:
+        """Move SQLite's write-ahead log into the file, while others go on writing."""
+        if self.path is not None:
+            with self._errors(), self.engine.connect() as raw:
+                raw.connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)")
+
     def close(self) -> None:
         self.engine.dispose()
 
@@ -170,6 +188,12 @@ class Ledger:
     def begin(self) -> Iterator[Connection]:
         """One transaction: everything in it, or nothing."""
         with self._errors(), self.engine.begin() as tx:
+            yield tx
+
+    @contextmanager
+    def look(self) -> Iterator[Connection]:
+        """A transaction that only reads, and waits for no writer."""
+        with self._errors(), self.engine.connect().execution_options(looks=True) as tx, tx.begin():
             yield tx
 
     @contextmanager

@@ -59,7 +59,7 @@ class Decisions:
             raise ConfigError(
                 f"'{stage}' is no stage of the lifecycle {self.engine.lifecycle.name}", hint=f"It has {names}."
             )
-        with self.engine.ledger.lock(), self.engine.desk.book() as book:
+        with self.engine.desk.hold(), self.engine.desk.book() as book:
             contact = self.find(book, who)
             self._set_stage(book, contact, stage, reason)
             self.engine.intake.count_debts(book)
@@ -97,7 +97,7 @@ class Decisions:
     def resolve(self, conflict_id: int, *, keep: str | None) -> str:
         """Settle a conflict: `keep` names the connection whose word counts; None leaves things as they are. Returns what
         was done."""
-        with self.engine.ledger.lock(), self.engine.desk.book() as book:
+        with self.engine.desk.hold(), self.engine.desk.book() as book:
             c = t.conflict.c
             row = book.tx.execute(sa.select(t.conflict).where(c.id == conflict_id)).one_or_none()
             if row is None or row.closed is not None:
@@ -165,7 +165,7 @@ class Decisions:
 
     def link(self, who: str, connection: str, object: str, remote_id: str) -> None:
         """This record is this person's, whatever its values say."""
-        with self.engine.ledger.lock(), self.engine.desk.book() as book:
+        with self.engine.desk.hold(), self.engine.desk.book() as book:
             contact = self.find(book, who)
             book.load_links(connection, object, [remote_id])
             held = book.remotes.get((connection, object, remote_id))
@@ -191,7 +191,7 @@ class Decisions:
 
     def unlink(self, connection: str, object: str, remote_id: str) -> None:
         """This record is not that person's; it becomes a contact of its own and is never linked by its address again."""
-        with self.engine.ledger.lock(), self.engine.desk.book() as book:
+        with self.engine.desk.hold(), self.engine.desk.book() as book:
             book.load_links(connection, object, [remote_id])
             held = book.remotes.get((connection, object, remote_id))
             if held is None:
@@ -217,7 +217,7 @@ class Decisions:
 
     def forget(self, who: str) -> list[Forgotten]:
         """Erase a person everywhere that can, and every trace of him in the ledger's bytes."""
-        with self.engine.ledger.lock():
+        with self.engine.desk.hold():
             for side in self.engine.sides:  # an unanswered create may still be his
                 if side.writes:
                     self.engine.unanswered.resolve(side, PushReport())

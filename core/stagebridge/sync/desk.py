@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import orjson
 import sqlalchemy as sa
 
 from stagebridge.clock import Clock
+from stagebridge.errors import Busy
 from stagebridge.ledger import schema as t
 from stagebridge.ledger.book import Book
 from stagebridge.ledger.store import Ledger
@@ -25,6 +26,10 @@ Watch = Callable[[Book], None]
 """Told of every transaction before it is written, and may add to it."""
 
 
+MOMENT = 10.0
+"""Seconds to wait for the ledger: whoever works on webhooks holds it for moments, another run for longer."""
+
+
 class Desk:
     """`version` rises with every transaction; a read notes it, and what was applied since is newer than the read."""
 
@@ -37,8 +42,30 @@ class Desk:
         self._progress = progress
         self._notice = notice
         self.watch: Watch | None = None
-        with ledger.begin() as tx:
+        self.version = 0
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        """Others may have worked on the ledger since: for whoever holds its lock from time to time only."""
+        with self.ledger.begin() as tx:
             self.version = int(tx.scalar(sa.select(sa.func.max(t.link.c.version))) or 0)
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """The ledger's lock, for one run. Raises `Busy` where another run has it, and not only for a moment."""
+        waited = 0.0
+        with ExitStack() as held:
+            while True:
+                try:
+                    held.enter_context(self.ledger.lock())
+                    break
+                except Busy:
+                    if waited >= MOMENT:
+                        raise
+                self.clock.sleep(0.1)
+                waited += 0.1
+            self.catch_up()
+            yield
 
     @property
     def now(self) -> int:

@@ -34,7 +34,13 @@ from stagebridge.sync.merge import Merger
 from stagebridge.sync.plan import Plan, Planner, plain
 from stagebridge.sync.pull import Puller
 from stagebridge.sync.push import Pusher
-from stagebridge.sync.removals import addresses, erased_everywhere, forget_events_before, remove_from_ledger
+from stagebridge.sync.removals import (
+    addresses,
+    erased_everywhere,
+    forget_events_before,
+    forget_hooks_before,
+    remove_from_ledger,
+)
 from stagebridge.sync.reports import PullReport, PushReport
 from stagebridge.sync.settle import Settler
 from stagebridge.sync.side import Side
@@ -118,7 +124,7 @@ class Engine:
 
         Raises `Busy`; a connection that fails is in `report.failures`.
         """
-        with self.ledger.lock(), self.run("plan") as report:
+        with self.desk.hold(), self.run("plan") as report:
             self.pull(report, full=full)
             self._look_again(report)
             report.plan = self.planner.plan(self._pilot(only, limit))
@@ -139,7 +145,7 @@ class Engine:
         Raises `Busy`, `GuardTripped`, `TryLater` for a stale plan; a connection that fails stops alone and is in
         `report.failures`.
         """
-        with self.ledger.lock(), self.run("sync") as report:
+        with self.desk.hold(), self.run("sync") as report:
             self.pull(report, full=full)
             self._look_again(report)
             pilot = self._pilot(only, limit)
@@ -164,7 +170,7 @@ class Engine:
         """
         side = next(s for s in self.sides if s.name == connection)
         told = side.connector.receive(request)
-        with self.ledger.lock(), self.desk.book() as book:
+        with self.desk.hold(), self.desk.book() as book:
             for hint in told:
                 if isinstance(hint, Hint):
                     mark_hint(book, side, hint.object, hint.remote_id)
@@ -202,6 +208,7 @@ class Engine:
             oldest = self.desk.now - int(self.config.keep_changes * 1000)
             tx.execute(sa.delete(t.change).where(t.change.c.at < oldest))
             forget_events_before(tx, oldest)
+            forget_hooks_before(tx, oldest)
             alerts.of_conflicts(tx, since, self.desk.run_id)
             c = t.conflict.c
             query = sa.select(c.kind, sa.func.count()).where(c.closed.is_(None)).group_by(c.kind)

@@ -93,6 +93,7 @@ class Intake:
         news = [r for r in news if r.id not in suppressed]
         book.load_links(side.name, object, [r.id for r in news])
         views = {r.id: self._read(side, r, taken) for r in news if not r.deleted}
+        only_told = side.connector.capabilities.read is None
         self.identifier.preload(book, [v for i, v in views.items() if (side.name, object, i) not in book.remotes])
         book.load_identities("email", (e for v in views.values() for e in emails_of(v)[:1]))
         book.load_outbox({x.contact_id for r in news if (x := book.remotes.get((side.name, object, r.id))) is not None})
@@ -104,7 +105,10 @@ class Intake:
             if record.deleted:
                 self._deleted(book, side, record, link)
             else:
+                told = leave_out_what_is_older(link, record, views[record.id]) if only_told else {}
                 link = self._one(book, side, record, views[record.id], link, baseline, settled, taken)
+                if link is not None and told:
+                    link.memory["told"] = told
             if link is not None:
                 link.fingerprint, link.version, link.dirty = prints[record.id], book.version, True
 
@@ -231,6 +235,19 @@ def fingerprint(record: Record, mapping: str) -> str:
     raw = orjson.dumps(record.data, option=orjson.OPT_SORT_KEYS, default=str)
     tail = f"{mapping}|{record.deleted}|{record.merged_into}".encode()
     return hashlib.blake2b(raw + tail, digest_size=12).hexdigest()
+
+
+def leave_out_what_is_older(link: LinkRow | None, record: Record, view: View) -> dict[str, int]:
+    """Of a record that only webhooks tell of, and that came after a later one: what the later one said of too. Nobody can
+    be asked how the record stands, so that the times of what was told decide, in whatever order it came. Returns when
+    each path was told of last (ms)."""
+    told: dict[str, int] = dict(link.memory.get("told", {})) if link is not None else {}
+    at = ms(record.modified_at)
+    if at is None:
+        return told
+    for path in [p for p in view if told.get(p, at) > at]:
+        del view[path]
+    return told | dict.fromkeys(view, at)
 
 
 def mark_hint(book: Book, side: Side, object: str, remote_id: str) -> None:

@@ -6,7 +6,7 @@ after the last page that it finished.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import orjson
@@ -91,30 +91,40 @@ class Puller:
             )
         )  # fmt: skip
 
+    def hinted(self, side: Side, report: PullReport) -> None:
+        """Bring in the records that webhooks told of, once the side has been read as a whole: before that, whatever is seen is
+        part of the first sync."""
+        with self.desk.ledger.begin() as tx:
+            covered = self.covered(tx, side)
+        if covered >= 0:
+            self._hints(side, report)
+
     def _hints(self, side: Side, report: PullReport) -> None:
         with self.desk.ledger.begin() as tx:
             c = t.hint.c
-            rows = tx.execute(sa.select(c.object, c.remote_id).where(c.connection == side.name)).all()
-        by_object: dict[str, list[str]] = {}
+            rows = tx.execute(sa.select(c.object, c.remote_id, c.at).where(c.connection == side.name)).all()
+        by_object: dict[str, dict[str, int]] = {}
         for r in rows:
-            by_object.setdefault(r.object, []).append(r.remote_id)
-        for object, ids in by_object.items():
-            self.fetch(side, object, ids, report, baseline=False, drop_hints=True)
+            by_object.setdefault(r.object, {})[r.remote_id] = r.at
+        for object, marks in by_object.items():
+            self.fetch(side, object, list(marks), report, baseline=False, hints=marks)
 
     def fetch(
         self, side: Side, object: str, ids: Sequence[str], report: PullReport, *, baseline: bool,
-        settled: bool = False, drop_hints: bool = False,
+        settled: bool = False, hints: Mapping[str, int] | None = None,
     ) -> None:  # fmt: skip
-        """Fetch records by id and apply them."""
+        """Fetch records by id and apply them. `hints` are the marks that this settles, as they stood before: a webhook that
+        came meanwhile has moved its mark, and stays."""
         for start in range(0, len(ids), side.batch):
             some = list(ids[start : start + side.batch])
             noted = self.desk.version
             records = self._followed(side, object, as_asked(object, some, side.connector.fetch(object, some)))
             with self.desk.book() as book:
-                if drop_hints:  # before the records are taken: one that is in flight is marked again
+                if hints is not None:  # before the records are taken: one that is in flight is marked again
                     c = t.hint.c
-                    gone = (c.connection == side.name) & (c.object == object) & c.remote_id.in_(some)
-                    book.tx.execute(sa.delete(t.hint).where(gone))
+                    same = (c.remote_id == sa.bindparam("id_")) & (c.at == sa.bindparam("at_"))
+                    gone = sa.delete(t.hint).where((c.connection == side.name) & (c.object == object) & same)
+                    book.tx.execute(gone, [{"id_": i, "at_": hints[i]} for i in some])
                 taken = self.intake.take(book, side, records, noted=noted, baseline=baseline, settled=settled)
             report.add(taken)
             if not settled:

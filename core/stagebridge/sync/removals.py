@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import orjson
 import sqlalchemy as sa
 
 from stagebridge.ledger import schema as t
@@ -94,6 +95,27 @@ def _forget_events(tx: sa.Connection, contact_ids: Sequence[int], hashes: Sequen
         )
 
 
+def forget_hooks_before(tx: sa.Connection, oldest: int) -> None:
+    """What webhooks brought before this (ms), and was worked on, is kept no more; that they came is, for a while."""
+    c = t.hook.c
+    old = (c.received < oldest) & (c.state != "waiting") & c.records.is_not(None)
+    tx.execute(sa.update(t.hook).where(old).values(records=None, people=None))
+
+
+def _forget_hooks(tx: sa.Connection, remotes: Sequence[tuple[str, str, str]], emails: Iterable[str]) -> None:
+    """What webhooks brought of a person, also where it could not be worked on."""
+    c = t.hook.c
+    empty = {"records": None, "people": None, "state": "done"}
+    for connection, object, remote_id in remotes:
+        his = orjson.dumps(f"{object}:{remote_id}").decode()
+        tx.execute(
+            sa.update(t.hook).where(c.connection == connection, c.people.contains(his, autoescape=True)).values(empty)
+        )
+    for email in emails:
+        said = sa.func.lower(c.records).contains(email.lower(), autoescape=True)
+        tx.execute(sa.update(t.hook).where(said).values(empty))
+
+
 def suppress(tx: sa.Connection, now: int, connection: str, object: str, remote_id: str) -> None:
     """Never read this record again: it is what a platform keeps of a person who was erased there."""
     lift(tx, connection, object, [remote_id])
@@ -124,6 +146,7 @@ def remove_from_ledger(
     tx.execute(sa.delete(t.contact).where(t.contact.c.id.in_([contact_id, *merged])))
     hashes = sorted(hash_email(e) for e in emails)
     _forget_events(tx, [contact_id, *merged], hashes)
+    _forget_hooks(tx, remotes, emails)
     rows = [
         {"connection": c, "object": o, "remote_id": r, "email_hash": (hashes or [""])[0], "at": now}
         for c, o, r in remotes

@@ -73,7 +73,7 @@ class Undo:
 
     def _play(self, run: int, *, carry_out: bool) -> UndoReport:
         engine, report = self.engine, UndoReport(run)
-        with engine.ledger.lock():
+        with engine.desk.hold():
             self._known(run)
             with engine.run(f"undo {run}" if carry_out else f"plan: undo {run}") as round_:
                 engine.pull(round_)

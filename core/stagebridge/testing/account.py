@@ -28,7 +28,7 @@ class Account(Checks):
 
     def test_its_mapping_keeps_the_laws(self, bench: Bench, connector: Connector) -> None:
         assert bench.mapping.platform == connector.platform
-        assert check_source(connector.default_mapping, rounds=60) == []
+        assert check_source(bench.source(connector), rounds=60) == []
 
     def test_a_verb_that_it_does_not_have_says_so(self, bench: Bench, connector: Connector) -> None:
         has, object = connector.capabilities, bench.object

@@ -88,6 +88,15 @@ class Bench(ABC):
         """Change the value of a conversion that was recorded, or what it has instead, as people there would."""
         raise NotImplementedError(f"{type(self).__name__} records no conversions")
 
+    def hooks(self, url: str) -> list[dict[str, Any]]:
+        """The webhook requests that are due, signed for `url`: `{"method", "url", "headers", "body": bytes}`. For platforms that
+        send any."""
+        raise NotImplementedError(f"{type(self).__name__} says nothing about webhooks")
+
+    def source(self, connector: Connector) -> str:
+        """The mapping that the suite looks at, where the connector has none by itself."""
+        return connector.default_mapping
+
     # --- what the suite does with it ---------------------------------------------------------------------------
 
     def side(self, *, provisioned: bool = True, **settings: Any) -> Side:
@@ -176,6 +185,9 @@ class SandboxBench(Bench):
     """Switches of an account that lacks our fields, where the stand-in has them by itself."""
 
     box: Sandbox
+
+    def hooks(self, url: str) -> list[dict[str, Any]]:
+        return self.box.hooks(url)
 
     def __enter__(self) -> Self:
         switches = {**self.switches, **(self.bare_switches if self.bare else {})}

@@ -10,7 +10,6 @@ import pytest
 from stagebridge.connector import Connector, HookRequest, Record
 from stagebridge.errors import AuthError
 from stagebridge.testing.bench import Bench
-from stagebridge.testing.failing import box_of
 from stagebridge.testing.keeping import ADA, Checks, person
 from stagebridge.testing.reading import edits
 
@@ -34,16 +33,16 @@ class Hooks(Checks):
         webhooks are all that tells of it."""
         if connector.capabilities.read is None:
             [self.edited] = bench.put_people([ADA])
-            [hook] = box_of(bench).hooks(URL)
+            [hook] = bench.hooks(URL)
             return request_of(hook)
         self.edited, _ = bench.put_people([ADA, person(1)])
-        box_of(bench).hooks(URL)
+        bench.hooks(URL)
         if edits(connector):
             bench.edit_person(self.edited, {bench.text_path(): "Countess"})
         else:
             [self.edited] = bench.put_people([person(2)])
         bench.clock.sleep(1)
-        [hook] = box_of(bench).hooks(URL)
+        [hook] = bench.hooks(URL)
         return request_of(hook)
 
     def test_a_genuine_webhook_names_the_record_to_fetch_however_often_it_comes(
@@ -79,3 +78,22 @@ class Hooks(Checks):
             return
         with pytest.raises(AuthError):
             connector.receive(request_)
+
+    def test_a_webhook_that_says_something_else_than_the_platform_would_is_never_a_defect(
+        self, bench: Bench, connector: Connector, request_: HookRequest
+    ) -> None:
+        odd = ("", "\u00b2", "\u00ff\u00fe", "9" * 4000, "v1,", "sha256=", "-1", "nan")
+        for value in odd:
+            said = {n: v if n in ("content-type", "content-length") else value for n, v in request_.headers.items()}
+            with pytest.raises(AuthError):
+                connector.receive(replace(request_, headers=said))
+
+    def test_a_delivery_is_told_from_others_by_an_id_that_stays_when_it_is_repeated(
+        self, bench: Bench, connector: Connector, request_: HookRequest
+    ) -> None:
+        given = connector.delivery_id(request_)
+        assert given == connector.delivery_id(request_)
+        assert given is None or (given and given in request_.headers.values())
+
+    def test_a_webhook_is_no_handshake(self, bench: Bench, connector: Connector, request_: HookRequest) -> None:
+        assert connector.handshake(request_) is None

@@ -1,0 +1,241 @@
+"""`stagebridge serve`: the receiver and whoever works on what it took in, in one process.
+
+The port is open at once and says 503 until the ledger is; connections are opened beside it, because a platform that is down
+must not keep others' webhooks out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import threading
+import time
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from stagebridge.clock import Clock
+from stagebridge.config import Config
+from stagebridge.delivery.setup import Events
+from stagebridge.errors import Busy, StagebridgeError
+from stagebridge.ledger.store import Ledger
+from stagebridge.sync.engine import Engine
+from stagebridge.sync.setup import open_side, open_sides
+from stagebridge.sync.side import Side
+from stagebridge.webhooks.app import make_app
+from stagebridge.webhooks.doors import Door, kept_for, open_doors
+from stagebridge.webhooks.keeper import Keeper
+from stagebridge.webhooks.metrics import Metrics
+from stagebridge.webhooks.work import Work
+
+log = logging.getLogger("stagebridge.webhooks")
+
+REMEMBERED = 7 * 86400.0
+"""Seconds that a delivery is remembered at the least."""
+NEXT = 0.2
+"""Seconds between two looks for work, while webhooks come in; a burst is worked on together."""
+IDLE = 5.0
+"""Seconds between two looks while none come: another process may have accepted some."""
+CHECKPOINT = 1.0
+"""Seconds between two checkpoints of the ledger."""
+STANDS_ASIDE = 1.0
+"""Seconds until the next try while a run holds the ledger."""
+SWITCH = 0.0005
+"""Seconds after which a thread gives up the interpreter. A commit gives it up at each step, and would wait ten times as long to
+have it back while requests are read."""
+AGAIN = 30.0
+"""Seconds until a connection that failed is tried again."""
+
+
+class Hall:
+    """Everything that the app works with; see `app.Hall`."""
+
+    def __init__(self, config: Config, clock: Clock) -> None:
+        self.config = config
+        self.clock = clock
+        self.metrics = Metrics()
+        self.ready = False
+        self.doors: dict[str, Door] = {}
+        self.wake = threading.Event()
+        self._closed = threading.Event()
+        self._worker = Worker(self)
+
+    def open(self) -> None:
+        """Raises `ConfigError` and `LedgerError`: without a ledger nothing is accepted."""
+        self.doors = open_doors(self.config, self.clock)
+        self.reading = Ledger.open(self.config.ledger)
+        self.keeper = Keeper(Ledger.open(self.config.ledger, durable=True, checkpoints=False), self.wake.set)
+        self.keeper.start()
+        self._worker.start()
+        threading.Thread(target=self._checkpoints, name="checkpoints", daemon=True).start()
+        self.ready = True
+
+    def _checkpoints(self) -> None:
+        """Beside everything else: whoever waits for an answer does not wait for this."""
+        while not self._closed.wait(CHECKPOINT):
+            try:
+                self.reading.checkpoint()
+            except StagebridgeError as error:
+                log.error("%s: %s", error.code, error)
+
+    def troubles(self) -> list[str]:
+        return list(self._worker.troubles.values())
+
+    def close(self) -> None:
+        """What was accepted is committed; what is being worked on is finished."""
+        if self.ready:
+            self.ready = False
+            self._closed.set()
+            self.keeper.stop()
+            self._worker.stop()
+
+
+class Worker(threading.Thread):
+    """Works on what waits, now and then, for as long as the process lives."""
+
+    def __init__(self, hall: Hall) -> None:
+        super().__init__(name="webhooks at work", daemon=True)
+        self.hall = hall
+        self.troubles: dict[str, str] = {}
+        """{connection: a sentence}"""
+        self._work: Work | None = None
+        self._due: dict[str, float] = {}
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self.hall.wake.set()
+        self.join(timeout=30)
+
+    def run(self) -> None:
+        while not self._stopped.is_set():
+            self.hall.wake.clear()
+            pause = IDLE
+            try:
+                self._step()
+            except Busy:
+                pause = STANDS_ASIDE
+            except StagebridgeError as error:
+                log.error("%s: %s", error.code, error)
+                pause = AGAIN
+            except Exception:
+                log.exception("the work on webhooks failed")
+                pause = AGAIN
+            if pause == IDLE:
+                self.hall.wake.wait(IDLE)
+                pause = NEXT
+            self._stopped.wait(pause)
+
+    def _step(self) -> None:
+        work = self._work = self._opened()
+        work.records()
+        for side in work.hinted():
+            if time.monotonic() < self._due.get(side.name, 0.0):
+                continue
+            try:
+                work.fetch(side)
+                self.troubles.pop(side.name, None)
+            except Busy:
+                raise
+            except StagebridgeError as error:
+                self._failed(side.name, error)
+        if self._is_due("housekeeping", 3600.0):
+            work.tidy(kept_for(self.hall.doors, REMEMBERED))
+
+    def _opened(self) -> Work:
+        """Opened again after a while where something could not be."""
+        if self._work is not None and not (self.troubles and self._is_due("opening", AGAIN)):
+            return self._work
+        config, clock = self.hall.config, self.hall.clock
+        self._is_due("opening", AGAIN)
+        sides, failures = open_sides(config, clock)
+        engine = Engine(config.contacts, Ledger.open(config.ledger, checkpoints=False), sides, config.lifecycle, clock)
+        events = Events(config, engine, clock)
+        there = {s.name: s for s in sides} | {n: s for n, s in events.targets.items() if s is not None} | events.sources
+        by_name: dict[str, Side] = {}
+        for name in self.hall.doors:
+            try:
+                if name not in failures:
+                    by_name[name] = there.get(name) or open_side(config.connections[name], config.lifecycle, clock)
+            except StagebridgeError as error:
+                failures[name] = error
+        self.troubles = {}
+        for name, failure in (failures | events.failures).items():
+            self._failed(name, failure)
+        return Work(events, by_name, self.hall.metrics, self.hall.keeper.aside)
+
+    def _failed(self, name: str, error: StagebridgeError) -> None:
+        self.troubles[name] = f"{name}: {error.code}: {error}"
+        self._due[name] = time.monotonic() + AGAIN
+        log.warning("%s", self.troubles[name])
+
+    def _is_due(self, what: str, every: float) -> bool:
+        now = time.monotonic()
+        if now < self._due.get(what, 0.0):
+            return False
+        self._due[what] = now + every
+        return True
+
+
+class _Wire(H11Protocol):
+    """A connection on which nothing is asked in time is closed: within `patience` seconds its first headers are there."""
+
+    patience = 10.0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._late = self.loop.call_later(self.patience, self._close_if_silent)
+
+    def _close_if_silent(self) -> None:
+        if self.cycle is None and not self.transport.is_closing():
+            self.transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._late.cancel()
+        super().connection_lost(exc)
+
+
+class _Server(uvicorn.Server):
+    """Opens the hall once the port is open, and closes it once nobody is answered any more."""
+
+    def __init__(self, config: uvicorn.Config, hall: Hall) -> None:
+        super().__init__(config)
+        self.hall = hall
+        self.failure: StagebridgeError | None = None
+
+    async def startup(self, sockets: list[Any] | None = None) -> None:
+        await super().startup(sockets)
+        self._opening = asyncio.create_task(asyncio.to_thread(self._open))
+
+    def _open(self) -> None:
+        try:
+            self.hall.open()
+            log.info("ready: %s", ", ".join(sorted(self.hall.doors)) or "no connection has webhooks")
+        except StagebridgeError as error:
+            self.failure = error
+            self.should_exit = True
+
+    async def shutdown(self, sockets: list[Any] | None = None) -> None:
+        await super().shutdown(sockets)
+        await asyncio.to_thread(self.hall.close)
+
+
+def serve(config: Config, host: str, port: int, clock: Clock) -> None:
+    """Receive webhooks until SIGTERM or SIGINT. Raises what keeps it from being ready."""
+    sys.setswitchinterval(SWITCH)
+    hall = Hall(config, clock)
+    wire = type("Wire", (_Wire,), {"patience": config.serve.timeout})
+    settings = uvicorn.Config(
+        make_app(hall), host=host, port=port, http=wire, lifespan="off", access_log=False, log_level="warning",
+        server_header=False, limit_concurrency=2000, timeout_keep_alive=75, timeout_graceful_shutdown=10,
+        proxy_headers=False,
+    )  # fmt: skip
+    server = _Server(settings, hall)
+    server.run()
+    if server.failure is not None:
+        raise server.failure
+
+
+__all__ = ["Hall", "serve"]
