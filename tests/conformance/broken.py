@@ -303,7 +303,7 @@ class InsistsOnTheLiving(Acme):
         )
 
 
-@breaks("test_what_an_erasure_leaves_is_told_and_holds_no_more_than_an_address_that_agreed_to_nothing")
+@breaks("test_what_an_erasure_leaves_is_told_and_holds_no_more_than_addresses_that_agreed_to_nothing")
 class EmptiesNothing(Acme):
     capabilities = declared(erase="partly")
 
