@@ -61,12 +61,6 @@ def compared(served: Served, count: int) -> tuple[float, float]:
     return load.rate, nothing.rate
 
 
-def test_durable_accepts_reach_a_third_of_an_endpoint_that_does_nothing(served: Served) -> None:
-    ours, nothing = compared(served, 1000)
-    print(f"{ours:.0f} accepted a second, {nothing:.0f} empty ones: {ours / nothing:.2f}")
-    assert ours >= 0.2 * nothing  # a short run on a busy machine; the long one asks for what is promised
-
-
 def test_a_burst_is_answered_and_worked_on_whole(served: Served) -> None:
     load = drive(served.port, orders(0, 500), wide=WIDE)
     assert load.statuses == {200: 500}
@@ -103,7 +97,7 @@ def test_ten_thousand_hooks_at_once_lose_nothing_and_take_no_memory(served: Serv
 
 @pytest.mark.soak
 @pytest.mark.timeout(600)
-def test_at_two_hundred_a_second_hardly_any_waits_a_tenth_of_a_second(served: Served) -> None:
+def test_durable_accepts_reach_a_third_of_an_endpoint_that_does_nothing_and_at_200_a_second_none_waits_long(served: Served) -> None:
     ours, nothing = compared(served, 4000)
     served.worked_on(300)
     load = drive(served.port, orders(20_000, 4000), wide=32, rate=200)

@@ -30,14 +30,16 @@ class Webhook(Connector):
     capabilities = Capabilities(webhooks=Webhooks("standard, hmac, typeform, path", window=300.0, events=True))
     codes: ClassVar[Mapping[str, tuple[str, str]]] = CODES
     example = """\
-  forms:
-    type: webhook
-    scheme: standard               # or hmac, typeform, path
-    secret: ${FORMS_SECRET}
-    mapping: forms.yaml            # what its body says, beside this file
-    mode: read
+forms:
+  type: webhook
+  scheme: typeform               # or standard, hmac, path: with `mapping: NAME.yaml`, which says what the body means
+  secret: ${FORMS_SECRET}
+  mode: read
 """
-    credentials = "FORMS_SECRET=    # what the sender signs with; `openssl rand -base64 24` makes one, after whsec_\n"
+    credentials = """\
+# A form's or a shop's webhooks: what their sender signs with; `openssl rand -base64 24` makes one, after whsec_
+FORMS_SECRET=
+"""
     settings: WebhookSettings
 
     @property
