@@ -37,6 +37,7 @@ def in_the_tree(it: Distribution) -> set[str]:
     if it.folder == ROOT:
         mappings = ROOT / "mappings"
         found |= {f"stagebridge/mappings/{p.relative_to(mappings)}" for p in mappings.rglob("*.yaml")}
+        found.add("stagebridge/config/stagebridge.schema.json")  # it names the connectors, which core does not
     return found
 
 

@@ -15,8 +15,9 @@ from stagebridge.config.reader import KEYS, LEDGER, connectors
 from stagebridge.config.values import GUARDS, AdsConsent, Mode
 from stagebridge.event import Channel
 
-SHIPPED = Path(__file__).with_name("stagebridge.schema.json")
-"""The schema with the connectors that stagebridge publishes, for editors that take it from the installed package."""
+SHIPPED = Path(__file__).parents[3] / "docs" / "stagebridge.schema.json"
+"""In a checkout: the schema with the connectors that stagebridge publishes. A wheel has it beside this module, for editors that take
+it from the installed package."""
 
 NUMBER_OR_SHARE = {"type": ["integer", "string"], "pattern": r"^(\d+|\d+(\.\d+)?%|off)$"}
 DURATION = {"type": "string", "pattern": r"^\d+(\.\d+)?\s*[smhd]$"}
