@@ -12,7 +12,7 @@ demo: .venv/ready
 	@$(BIN)/python cli.py demo
 
 test: .venv/ready
-	@$(BIN)/python -m pytest -q -m "not soak"
+	@$(BIN)/python -m pytest -q -m "not soak" -n auto --dist worksteal
 
 check: .venv/ready
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

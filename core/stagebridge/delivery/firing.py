@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from decimal import Decimal, InvalidOperation
+from itertools import takewhile
 from typing import Any
 from uuid import uuid5
 
@@ -32,7 +33,7 @@ class Firing:
         self.targets = targets
 
     def __call__(self, book: Book) -> None:
-        rows = [r for r in book.judged() if not r.baseline and reached(r)]
+        rows = [r for r in book.judged() if not r.baseline and reached(r) and not told_before(book, r)]
         if rows and self.rules:
             given = self.given(book, rows)
             if given:
@@ -59,6 +60,17 @@ def reached(row: HistoryRow) -> bool:
     return (row.verdict == "accepted" and row.stage != row.previous) or (
         row.verdict == "passed" and row.reason == DATED
     )
+
+
+def told_before(book: Book, row: HistoryRow) -> bool:
+    """Whether this is an earlier date of a stage that was told of already: two systems know of one step, and the later date came
+    first."""
+    history = book.history_of(book.follow(book.contacts[row.contact_id]))
+    after = sorted(
+        (r for r in history if r.verdict == "accepted" and r.at >= row.at and r is not row), key=lambda r: r.at
+    )
+    same = takewhile(lambda r: r.stage == row.stage, after)
+    return any(r.was == "accepted" and not r.baseline for r in same)
 
 
 def names_of(book: Book, ids: Sequence[str]) -> dict[str, str]:
