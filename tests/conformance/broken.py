@@ -336,6 +336,25 @@ class TrustsAnybody(Acme):
         return []
 
 
+@breaks("test_a_webhook_that_says_something_else_than_the_platform_would_is_never_a_defect")
+class ChokesOnAnOddHeader(Acme):
+    def receive(self, request: HookRequest) -> list[Hint]:
+        int(request.headers["x-acme-signature"].partition(".")[0])
+        return super().receive(request)
+
+
+@breaks("test_a_delivery_is_told_from_others_by_an_id_that_stays_when_it_is_repeated")
+class NamesEveryDeliveryAnew(Acme):
+    def delivery_id(self, request: HookRequest) -> str | None:
+        return str(uuid4())
+
+
+@breaks("test_a_webhook_is_no_handshake")
+class GreetsEverybody(Acme):
+    def handshake(self, request: HookRequest) -> str | None:
+        return "welcome"
+
+
 @breaks("test_a_webhook_that_is_older_than_its_scheme_allows_is_refused")
 class DeclaresAnotherWindow(Acme):
     capabilities = declared(webhooks=Webhooks("acme", window=60))

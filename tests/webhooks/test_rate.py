@@ -97,7 +97,9 @@ def test_ten_thousand_hooks_at_once_lose_nothing_and_take_no_memory(served: Serv
 
 @pytest.mark.soak
 @pytest.mark.timeout(600)
-def test_durable_accepts_reach_a_third_of_an_endpoint_that_does_nothing_and_at_200_a_second_none_waits_long(served: Served) -> None:
+def test_durable_accepts_reach_a_third_of_an_endpoint_that_does_nothing_and_at_200_a_second_none_waits_long(
+    served: Served,
+) -> None:
     ours, nothing = compared(served, 4000)
     served.worked_on(300)
     load = drive(served.port, orders(20_000, 4000), wide=32, rate=200)
