@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -99,16 +100,7 @@ def forget(
         typer.confirm("Erase this person everywhere, for good?", abort=True)
     _, engine, _ = open_engine()
     done = Decisions(engine).forget(who)
-    rows = [
-        {
-            "connection": f.connection,
-            "object": f.object,
-            "remote_id": f.remote_id,
-            "result": f.result,
-            "left": list(f.left),
-        }
-        for f in done
-    ]
+    rows = [asdict(f) for f in done]
     if json_:
         emit(rows)
     else:

@@ -6,7 +6,7 @@ import json
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -216,8 +216,9 @@ class Demo:
     def _edit(self) -> int:
         """People change titles, or names, in every system, and move stages forward."""
         names = list(self.witnesses)
-        has = {n: next(p for p in EDITED if p in self._records(n)[0]) for n in names}
-        copies = [self._copies(n) for n in names]
+        records = {n: self._records(n) for n in names}
+        has = {n: next(p for p in EDITED if p in held[0]) for n, held in records.items()}
+        copies = [_copies(held) for held in records.values()]
         once = sorted(e for e in set.intersection(*(set(c) for c in copies)) if all(c[e] == 1 for c in copies))
         for i, email in enumerate(once[:40]):
             self.clock.sleep(1)
@@ -241,7 +242,7 @@ class Demo:
         return self.witnesses[name].holds()
 
     def _copies(self, name: str) -> Mapping[str, int]:
-        return Counter(h["email"] for h in self._records(name) if h["email"])
+        return _copies(self._records(name))
 
     def _people(self, name: str) -> dict[str, dict[str, str]]:
         found: dict[str, dict[str, str]] = {}
@@ -271,3 +272,8 @@ class Demo:
     def _said(held: Mapping[str, Mapping[str, Mapping[str, str]]], email: str, path: str) -> set[str | None]:
         """What the platforms say that have this path; one that lacks the person says None."""
         return {h[email].get(path) if email in h else None for h in held.values() if path in h.get(email, PATHS)}
+
+
+def _copies(records: Sequence[Mapping[str, str]]) -> Mapping[str, int]:
+    """How often each address is there."""
+    return Counter(r["email"] for r in records if r["email"])

@@ -28,23 +28,12 @@ def serve(
     except ModuleNotFoundError:
         raise ConfigError("receiving webhooks needs `pip install 'stagebridge[serve]'`") from None
     config = STATE.config()
+    lines = logging.StreamHandler()  # on standard error
+    lines.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     for name in ("stagebridge.webhooks", "stagebridge.access"):
         log = logging.getLogger(name)
-        log.handlers, log.propagate = [_Lines()], False
+        log.handlers, log.propagate = [lines], False
         log.setLevel(logging.DEBUG if access_log else logging.INFO)
     host, port = host or config.serve.host, config.serve.port if port is None else port
     err.print(f"receiving at http://{host}:{port}/hooks/", markup=False, highlight=False)
     server.serve(config, host, port, STATE.clock)
-
-
-class _Lines(logging.Handler):
-    """One line each on standard error."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-
-    def emit(self, record: logging.LogRecord) -> None:
-        import sys
-
-        sys.stderr.write(self.format(record) + "\n")
