@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from stagebridge.clock import Clock, SystemClock
+from stagebridge.endpoint import Answer, Endpoint, Posts, Verdict, usual
 from stagebridge.errors import NotSupported
 
 if TYPE_CHECKING:
@@ -115,6 +116,9 @@ class Capabilities:
     stage: Stage | None = None
     events: Events | None = None
     webhooks: Webhooks | None = None
+    posts: Posts | None = None
+    api: bool = False
+    """Its users hand us people and conversions, in our own canonical form, through our API."""
     provision: Literal["api", "files"] | None = None
     archive: bool = False
     erase: Literal["whole", "partly"] | None = None
@@ -478,6 +482,18 @@ class Connector(ABC):
         """What to answer, as plain text, to a request by which a platform makes sure of a receiver before it sends anything;
         None for any other request. Raises `AuthError` for one that is not ours."""
         return None
+
+    def endpoint(self) -> Endpoint | None:
+        """The address that the settings name for messages; None where they name none."""
+        return None
+
+    def unfit(self, url: str) -> str | None:
+        """Why nobody may subscribe with this address: it is none of the platform's. None where it is one."""
+        raise self._absent("subscriptions")
+
+    def verdict(self, answer: Answer) -> Verdict:
+        """What the platform's answer to a message means."""
+        return usual(answer)
 
     def close(self) -> None:
         """Give back connections."""

@@ -29,7 +29,7 @@ def flat(value: Any, name: str) -> dict[str, str]:
 
 def text(value: Any) -> str:
     if isinstance(value, tuple):
-        return ", ".join(value)
+        return ", ".join(map(str, value))
     return "yes" if value is True else f"{value:g}" if isinstance(value, float) else str(value)
 
 

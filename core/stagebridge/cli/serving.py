@@ -24,7 +24,7 @@ def serve(
 ) -> None:
     """Receive webhooks, and work on what they bring, until stopped."""
     try:
-        from stagebridge.webhooks import server
+        from stagebridge.serving import server
     except ModuleNotFoundError:
         raise ConfigError("receiving webhooks needs `pip install 'stagebridge[serve]'`") from None
     config = STATE.config()

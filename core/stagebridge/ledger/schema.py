@@ -17,7 +17,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = "0003"
+VERSION = "0004"
 """The newest revision in `migrations`, which brings a ledger to these tables."""
 
 metadata = MetaData(
@@ -185,6 +185,76 @@ hook = Table(
     Index(None, "state", "id"),
     Index(None, "received"),
     sqlite_autoincrement=True,
+)
+
+message = Table(
+    "message",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),  # rises with time: receivers see it as `sequence`
+    Column("uid", Text, nullable=False, unique=True),  # the same however often it is posted
+    Column("type", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("contact_id", Id, index=True),
+    Column("email_hash", Text, nullable=False, index=True),
+    Column("data", Text),  # what happened; null once it has been forgotten or is older than the change log
+    Column("created", BigInteger, nullable=False),
+    Index(None, "created"),
+    sqlite_autoincrement=True,
+)
+
+post = Table(
+    "post",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("message_id", Id, nullable=False),
+    Column("endpoint", Text, nullable=False),  # a connection, or a subscription's id
+    Column("state", Text, nullable=False),  # queued | sent | dead
+    Column("attempts", Integer, nullable=False),
+    Column("not_before", BigInteger, nullable=False),
+    Column("status", Integer),  # of the last answer
+    Column("reason", Text),
+    Column("settled", BigInteger),
+    UniqueConstraint("message_id", "endpoint"),
+    Index(None, "endpoint", "state", "id"),
+    sqlite_autoincrement=True,
+)
+
+endpoint = Table(
+    "endpoint",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("state", Text, nullable=False),  # active | paused
+    Column("reason", Text),
+    Column("failures", Integer, nullable=False),  # in a row
+    Column("failing_since", BigInteger),
+    Column("last_sent", BigInteger),
+    Column("token", Text),  # of whoever posts to it now
+    Column("lease", BigInteger),
+)
+
+subscription = Table(
+    "subscription",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("connection", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    UniqueConstraint("connection", "url", "type"),
+)
+
+apikey = Table(
+    "apikey",
+    metadata,
+    Column("id", Text, primary_key=True),  # the part of the key that is no secret
+    Column("name", Text, nullable=False, unique=True),
+    Column("digest", Text, nullable=False),  # SHA-256 of the rest
+    Column("scope", Text, nullable=False),  # api | pages
+    Column("connection", Text),  # on whose behalf it speaks
+    Column("created", BigInteger, nullable=False),
+    Column("used", BigInteger),
+    Column("revoked", BigInteger),
 )
 
 outbox = Table(

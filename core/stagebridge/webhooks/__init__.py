@@ -3,6 +3,5 @@
 doors    which connections have webhooks; what a request says, if it is genuine
 keeper   many accepted webhooks in one commit
 work     from the ledger to contacts and events
-app      the HTTP side, with health and metrics
-server   all of it in one process: `stagebridge serve`
+receive  the HTTP side
 """

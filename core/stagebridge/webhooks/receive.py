@@ -1,4 +1,4 @@
-"""The HTTP side: `/hooks/{connection}`, `/healthz`, `/readyz`, `/metrics`.
+"""The HTTP side: `/hooks/{connection}`.
 
 What is wrong with a request is never told: whoever guesses signatures learns nothing, and one answer fits all.
 """
@@ -14,12 +14,9 @@ from fastapi import FastAPI
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from stagebridge.clock import Clock
 from stagebridge.config import Config
 from stagebridge.connector import HookRequest
 from stagebridge.errors import StagebridgeError
-from stagebridge.ledger.store import Ledger
-from stagebridge.sync.side import ms
 from stagebridge.webhooks.body import TooLarge, TooSlow, asked, body_of
 from stagebridge.webhooks.doors import Door, Refused, waste_time
 from stagebridge.webhooks.keeper import Keeper
@@ -29,59 +26,26 @@ access = logging.getLogger("stagebridge.access")
 
 IN_TIME = 4.0
 """Seconds within which a webhook is committed or the platform asked to come again: some wait for 5."""
-AGAIN = 10
+AGAIN = "10"
 """Seconds after which to come again while we are not ready: some platforms try again only if it is less than a minute."""
 PLAIN = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
 CLOSE = {"connection": "close"}
 
 
 class Hall(Protocol):
-    """What the app works with. Nothing else of it is used before `ready`."""
+    """What the endpoint works with. Nothing else of it is used before `ready`."""
 
     ready: bool
-    clock: Clock
     config: Config
     metrics: Metrics
     doors: dict[str, Door]
     keeper: Keeper
-    reading: Ledger
-
-    def troubles(self) -> list[str]:
-        """Sentences about connections that cannot be worked for now."""
-        ...
 
 
-def make_app(hall: Hall) -> FastAPI:
-    app = FastAPI(title="stagebridge", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+def add_hooks(app: FastAPI, hall: Hall) -> None:
     hooks = Hooks(hall)
     for path in ("/hooks/{connection}", "/hooks/{connection}/{rest:path}"):
-        app.add_api_route(path, hooks.answer, methods=["GET", "POST"], response_model=None)
-
-    @app.get("/healthz")
-    async def healthz() -> dict[str, str]:
-        return {"status": "ok"}
-
-    @app.get("/readyz")
-    def readyz() -> Response:
-        if not hall.ready:
-            return _said(503, "not ready", {"retry-after": str(AGAIN)})
-        try:
-            with hall.reading.look() as tx:
-                tx.exec_driver_sql("SELECT 1")
-        except StagebridgeError as error:
-            return _said(503, f"the ledger is out of reach ({error.code})", {"retry-after": str(AGAIN)})
-        return JSONResponse(
-            {"detail": "ready", "connections": sorted(hall.doors), "troubles": hall.troubles()}, 200, PLAIN
-        )
-
-    @app.get("/metrics")
-    def metrics() -> Response:
-        if not hall.ready:
-            return _said(503, "not ready", {"retry-after": str(AGAIN)})
-        text = hall.metrics.text(hall.reading, ms(hall.clock.now()) or 0)
-        return PlainTextResponse(text, 200, PLAIN, "text/plain; version=0.0.4")
-
-    return app
+        app.add_api_route(path, hooks.answer, methods=["GET", "POST"], response_model=None, include_in_schema=False)
 
 
 class Hooks:
@@ -105,7 +69,7 @@ class Hooks:
 
     async def _answer(self, request: Request, connection: str) -> Response:
         if not self.hall.ready:  # never 404 while we come up: some platforms take that for a farewell
-            return self._refuse("not_ready", 503, "not ready", {"retry-after": str(AGAIN), **CLOSE})
+            return self._refuse("not_ready", 503, "not ready", {"retry-after": AGAIN, **CLOSE})
         try:
             body = await body_of(request, self.hall.config.serve.timeout)
         except TooLarge:
@@ -145,11 +109,11 @@ class Hooks:
 
     def _refuse(self, reason: str, status: int, text: str, headers: dict[str, str] | None = None) -> Response:
         self.hall.metrics.count("refused", reason)
-        return _said(status, text, headers)
+        return said(status, text, headers)
 
 
-def _said(status: int, text: str, headers: dict[str, str] | None = None) -> Response:
+def said(status: int, text: str, headers: dict[str, str] | None = None) -> Response:
     return JSONResponse({"detail": text}, status, {**PLAIN, **(headers or {})})
 
 
-__all__ = ["Hall", "make_app"]
+__all__ = ["AGAIN", "PLAIN", "Hall", "add_hooks", "said"]

@@ -1,0 +1,47 @@
+"""Everything that is answered over HTTP, with health and metrics."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from stagebridge.errors import StagebridgeError
+from stagebridge.serving.hall import Hall
+from stagebridge.sync.side import ms
+from stagebridge.webhooks.receive import AGAIN, PLAIN, add_hooks, said
+
+
+def make_app(hall: Hall) -> FastAPI:
+    app = FastAPI(title="stagebridge", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    add_hooks(app, hall)
+    add_health(app, hall)
+    return app
+
+
+def add_health(app: FastAPI, hall: Hall) -> None:
+    @app.get("/healthz", include_in_schema=False)
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/readyz", include_in_schema=False)
+    def readyz() -> Response:
+        if not hall.ready:
+            return said(503, "not ready", {"retry-after": AGAIN})
+        try:
+            with hall.reading.look() as tx:
+                tx.exec_driver_sql("SELECT 1")
+        except StagebridgeError as error:
+            return said(503, f"the ledger is out of reach ({error.code})", {"retry-after": AGAIN})
+        return JSONResponse(
+            {"detail": "ready", "connections": sorted(hall.doors), "troubles": hall.troubles()}, 200, PLAIN
+        )
+
+    @app.get("/metrics", include_in_schema=False)
+    def metrics() -> Response:
+        if not hall.ready:
+            return said(503, "not ready", {"retry-after": AGAIN})
+        text = hall.metrics.text(hall.reading, ms(hall.clock.now()) or 0)
+        return PlainTextResponse(text, 200, PLAIN, "text/plain; version=0.0.4")
+
+
+__all__ = ["make_app"]
