@@ -45,6 +45,10 @@ CODES: Mapping[str, tuple[str, str]] = {
         "Another run holds the ledger, or another program has locked its file.",
         "Wait for it: this one changed nothing. Overlapping cron jobs end like this by design.",
     ),
+    "SB-THROTTLED": (
+        "Too many wrong keys came from one address.",
+        "Wait as long as it says. Keys that are right go on working, also from there.",
+    ),
     "SB-BUDGET": (
         "A quota of the platform, or our share of it, is used up.",
         "The hint says when it comes back. `budget` sets the share.",
