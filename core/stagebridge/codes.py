@@ -105,6 +105,10 @@ CODES: Mapping[str, tuple[str, str]] = {
         "The platform took nothing of a batch, because of one event in it.",
         "Nothing to do: the bad one is found and put aside, the others are sent.",
     ),
+    "SB-ENDPOINT-FORBIDDEN": (
+        "No message is sent to this endpoint: it is not called by https at port 443, or its host may be a machine of ours.",
+        "The hint says what to write instead. A receiver of one's own is named in the configuration.",
+    ),
     "SB-ERROR": ("Something else that stagebridge says of itself.", "The sentence says what."),
     "SB-UNEXPECTED": (
         "A defect of stagebridge.",
