@@ -7,6 +7,7 @@ from importlib.metadata import version
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Header, Query
+from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
 from stagebridge.api import given, people
@@ -24,6 +25,7 @@ from stagebridge.api.callers import Bounded, Caller, Hall, Problem, Refusal, add
 from stagebridge.connector import Record
 from stagebridge.endpoint import HAPPENINGS
 from stagebridge.outgoing import subscriptions
+from stagebridge.outgoing.schema import OF_TYPE
 from stagebridge.sync.side import ms
 
 Once = Annotated[str | None, Header(alias="Idempotency-Key", max_length=255)]
@@ -46,15 +48,17 @@ def make_api(hall: Hall, patience: float) -> FastAPI:
     asks = Depends(asking(hall))
     for add in (add_about, add_subscriptions, add_people, add_given):
         add(api, hall, asks)
-    for event in HAPPENINGS:
-        api.webhooks.add_api_route(
-            event, lambda body: None, methods=["POST"], summary=event, openapi_extra=_told(event)
-        )
+    for event, message in OF_TYPE.items():
+        add_message(api, event, message)
     return api
 
 
-def _told(event: str) -> dict[str, Any]:
-    return {"description": f"A message to whoever wants {event}, in its full form (docs/messages.schema.json)."}
+def add_message(api: FastAPI, event: str, message: type[BaseModel]) -> None:
+    def told(body: Any) -> None:
+        """A message to whoever wants it, in its full form; subscribers have it in the form of the samples."""
+
+    told.__annotations__["body"] = message
+    api.webhooks.add_api_route(event, told, methods=["POST"], summary=event)
 
 
 def add_about(api: FastAPI, hall: Hall, asks: Any) -> None:
