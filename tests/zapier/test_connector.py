@@ -119,6 +119,7 @@ def test_what_goes_there_can_be_chosen_and_is_signed_with_both_secrets_the_newes
     ({"old_secret": OLD}, "beside secret"),
     ({"secret": "not base64!"}, "whsec_"),
     ({"secret": "whsec_"}, "whsec_"),
+    ({"secret": "whsec_dG9vIHNob3J0"}, "has to have 24"),
     ({"secret": SECRET, "old_secret": "x"}, "old_secret"),
 ])  # fmt: skip
 def test_what_cannot_be_meant_is_said(values: dict[str, Any], said: str) -> None:

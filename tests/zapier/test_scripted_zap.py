@@ -137,6 +137,16 @@ def test_switched_off_it_is_unsubscribed_and_its_hook_says_goodbye(zap: Zap, api
     assert (api.subscriptions, zap.runs()) == ({}, [])
 
 
+@pytest.mark.parametrize(("status", "on", "said"), [(404, False, ""), (410, False, ""), (500, True, "not now (500)")])
+def test_a_subscription_that_is_gone_is_as_good_as_ended_and_one_that_is_not_ended_is_said(
+    zap: Zap, api: FakeApi, status: int, on: bool, said: str
+) -> None:
+    zap.switch_on()
+    api.will = [status]
+    zap.switch_off()
+    assert (zap.held()["on"], zap.held()["stopped"]) == (on, said)
+
+
 def test_one_whose_subscription_is_refused_stays_off_and_says_why(
     box: Sandbox, api: FakeApi, clock: ManualClock
 ) -> None:

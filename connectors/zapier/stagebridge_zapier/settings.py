@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import Self
 
 from pydantic import Field, SecretStr, model_validator
 
 from stagebridge.connector import ConnectorSettings
 from stagebridge.endpoint import Happening
+from stagebridge.outgoing.signing import wrong_with
 from stagebridge_zapier.address import unfit
 
 
@@ -40,21 +39,14 @@ class ZapierSettings(ConnectorSettings):
         if self.old_secret is not None and self.secret is None:
             raise ValueError("old_secret: it signs beside secret, and there is none")
         for name, secret in (("secret", self.secret), ("old_secret", self.old_secret)):
-            if secret is not None and not _signs(secret.get_secret_value()):
-                raise ValueError(f"{name}: a secret of Standard Webhooks is whsec_ and base64")
+            if secret is not None and (why := wrong_with(secret.get_secret_value())):
+                raise ValueError(f"{name}: {why}")
         return self
 
     @property
     def secrets(self) -> tuple[SecretStr, ...]:
         """What messages are signed with, the newest first."""
         return tuple(s for s in (self.secret, self.old_secret) if s is not None)
-
-
-def _signs(secret: str) -> bool:
-    try:
-        return bool(base64.b64decode(secret.removeprefix("whsec_"), validate=True))
-    except (binascii.Error, ValueError):
-        return False
 
 
 __all__ = ["ZapierSettings"]
