@@ -1,9 +1,12 @@
 """What a machine may lack: a test that needs it is skipped with the reason, or fails where `STAGEBRIDGE_REQUIRE` names it
-(`STAGEBRIDGE_REQUIRE=recordings,postgres`)."""
+(`STAGEBRIDGE_REQUIRE=recordings,postgres,node`)."""
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
+import subprocess
 from pathlib import Path
 from typing import NoReturn
 
@@ -41,3 +44,29 @@ def postgres() -> str:
     if not url:
         lacking("postgres", "no database is given; set STAGEBRIDGE_POSTGRES to the URL of an empty one")
     return url
+
+
+def node_modules(package: Path, cache: Path) -> tuple[str, Path]:
+    """The command of Node, and a folder with what the `package.json` asks for: fetched once, kept in `cache` and never in the
+    project."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is None or npm is None:
+        lacking("node", "there is no node, or no npm, on the PATH")
+    home = cache / hashlib.sha256(package.read_bytes()).hexdigest()[:16]
+    if not home.is_dir():
+        fetching = cache / f"{home.name}.{os.getpid()}"
+        fetching.mkdir()
+        shutil.copy(package, fetching / "package.json")
+        quiet = "--no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error --fetch-retries=1".split()
+        done = subprocess.run(
+            [npm, "install", *quiet, "--cache", str(cache / "npm")], cwd=fetching, capture_output=True, text=True,
+            timeout=200,
+        )  # fmt: skip
+        if done.returncode != 0:
+            shutil.rmtree(fetching)
+            lacking("node", f"npm could not fetch the packages of {package.parent.name}: {done.stderr.strip()[-300:]}")
+        try:
+            fetching.rename(home)
+        except OSError:  # another process was faster
+            shutil.rmtree(fetching)
+    return node, home / "node_modules"

@@ -316,6 +316,38 @@ class WebhookBench(Bench):
         raise NotImplementedError
 
 
+class ZapierBench(SandboxBench):
+    """An account with a catch hook; it holds nobody."""
+
+    PEOPLE = "platform: zapier\nlanguage: 1\ncontact: {id: id, fields: {email: {read: email}}}\n"
+    """What the suite looks at as long as no shipped mapping says what Zaps hand in."""
+
+    def settings(self) -> Mapping[str, Any]:
+        return {
+            "base_url": self.box.url, "catch_hook": f"{self.box.url}/hooks/catch/1000001/abc123/",
+            "secret": "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX",
+        }  # fmt: skip
+
+    def source(self, connector: Connector) -> str:
+        return str(self.folder / "people.yaml")
+
+    def _overlaid(self, settings: ConnectorSettings) -> str | None:
+        (self.folder / "people.yaml").write_text(self.PEOPLE, "utf-8")
+        return "people.yaml"
+
+    def put(self, payloads: Sequence[Mapping[str, Any]]) -> list[str]:
+        raise NotImplementedError
+
+    def edit(self, id: str, payload: Mapping[str, Any]) -> None:
+        raise NotImplementedError
+
+    def remove(self, id: str) -> None:
+        raise NotImplementedError
+
+    def held(self) -> Mapping[str, Mapping[str, Any]]:
+        raise NotImplementedError
+
+
 class FileBench(Bench):
     """A list with ids of its own."""
 

@@ -13,6 +13,7 @@ from conformance.benches import (
     SalesforceBench,
     TikTokBench,
     WebhookBench,
+    ZapierBench,
     ZendeskBench,
 )
 from stagebridge.testing import conformance
@@ -22,6 +23,7 @@ from stagebridge_omnisend import Omnisend
 from stagebridge_salesforce import Salesforce
 from stagebridge_tiktok import TikTok
 from stagebridge_webhook import Webhook
+from stagebridge_zapier import Zapier
 from stagebridge_zendesk import Zendesk
 
 TestHubSpot = conformance(HubSpot, sandbox=HubSpotBench)
@@ -31,6 +33,7 @@ TestTikTok = conformance(TikTok, sandbox=TikTokBench)
 TestZendesk = conformance(Zendesk, sandbox=ZendeskBench)
 TestOmnisend = conformance(Omnisend, sandbox=OmnisendBench)
 TestWebhook = conformance(Webhook, sandbox=WebhookBench)
+TestZapier = conformance(Zapier, sandbox=ZapierBench)
 TestFile = conformance(File, sandbox=FileBench)
 
 
