@@ -316,6 +316,32 @@ class WebhookBench(Bench):
         raise NotImplementedError
 
 
+class MakeBench(SandboxBench):
+    """A custom webhook at the beginning of a scenario. Make holds nobody: what people are, it tells our API."""
+
+    SECRET = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"
+
+    def settings(self) -> Mapping[str, Any]:
+        if not self.box.state()["hooks"]:
+            self.box.seed({"hooks": [{"token": "4f9c2ab17d", "api_key": "key-of-the-hook", "scenario": {}}]})
+        return {
+            "base_url": self.box.url, "custom_webhook": f"{self.box.url}/4f9c2ab17d", "api_key": "key-of-the-hook",
+            "secret": self.SECRET,
+        }  # fmt: skip
+
+    def put(self, payloads: Sequence[Mapping[str, Any]]) -> list[str]:
+        raise NotImplementedError
+
+    def edit(self, id: str, payload: Mapping[str, Any]) -> None:
+        raise NotImplementedError
+
+    def remove(self, id: str) -> None:
+        raise NotImplementedError
+
+    def held(self) -> Mapping[str, Mapping[str, Any]]:
+        raise NotImplementedError
+
+
 class FileBench(Bench):
     """A list with ids of its own."""
 
