@@ -45,6 +45,10 @@ CODES: Mapping[str, tuple[str, str]] = {
         "Another run holds the ledger, or another program has locked its file.",
         "Wait for it: this one changed nothing. Overlapping cron jobs end like this by design.",
     ),
+    "SB-THROTTLED": (
+        "Too many wrong keys came from one address.",
+        "Wait as long as it says. Keys that are right go on working, also from there.",
+    ),
     "SB-BUDGET": (
         "A quota of the platform, or our share of it, is used up.",
         "The hint says when it comes back. `budget` sets the share.",
@@ -104,6 +108,14 @@ CODES: Mapping[str, tuple[str, str]] = {
     "SB-EVENT-REFUSED": (
         "The platform took nothing of a batch, because of one event in it.",
         "Nothing to do: the bad one is found and put aside, the others are sent.",
+    ),
+    "SB-ENDPOINT-FORBIDDEN": (
+        "No message is sent to this endpoint: it is not called by https at port 443, or its host may be a machine of ours.",
+        "The hint says what to write instead. A receiver of one's own is named in the configuration.",
+    ),
+    "SB-NOT-SENT": (
+        "A message could not be sent: no connection, no TLS, or nothing that may be sent. Nothing of it has left.",
+        "Look at the reason: the receiver's name, its certificate, or what the message carries.",
     ),
     "SB-ERROR": ("Something else that stagebridge says of itself.", "The sentence says what."),
     "SB-UNEXPECTED": (

@@ -16,7 +16,7 @@ BY_MODULE = {m: {d.lower().replace("_", "-") for d in names} for m, names in pac
 OPTIONAL = {"keyring"}
 """Imported where the user has installed it himself; the error says so where he has not."""
 PARTS = {
-    "sync": ("cli", "ledger", "sync", "config", "delivery", "outgoing"),
+    "sync": ("cli", "ledger", "access", "sync", "config", "delivery", "outgoing"),
     "serve": ("webhooks", "serving"),
     "sandbox": ("sandbox",),
     "testing": ("testing",),

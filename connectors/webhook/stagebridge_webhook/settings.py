@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from typing import Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from stagebridge.connector import ConnectorSettings
+from stagebridge.standard_webhooks import key_of
 
 Scheme = Literal["standard", "hmac", "typeform", "path"]
 
@@ -72,17 +71,9 @@ def wrong_with(scheme: Scheme, secret: str) -> str | None:
     if scheme == "standard":
         try:
             key_of(secret)
-        except (binascii.Error, ValueError):
-            return "a secret of Standard Webhooks is whsec_ and base64"
+        except ValueError as error:
+            return str(error)
     return None
 
 
-def key_of(secret: str) -> bytes:
-    """The key in a secret of Standard Webhooks. Raises `ValueError`."""
-    key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
-    if not key:
-        raise ValueError("it is empty")
-    return key
-
-
-__all__ = ["WebhookSettings", "key_of"]
+__all__ = ["WebhookSettings"]

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 from stagebridge.connector import HookRequest
 from stagebridge.errors import AuthError
-from stagebridge_webhook.settings import WebhookSettings, key_of
+from stagebridge.standard_webhooks import signature
+from stagebridge_webhook.settings import WebhookSettings
 
 SIGNATURES = 16
 """Signatures of one request that are looked at: two while a secret is replaced, and some room."""
@@ -32,10 +33,8 @@ def _standard(request: HookRequest, settings: WebhookSettings, now: datetime) ->
     id_, stamp = request.headers.get("webhook-id", ""), request.headers.get("webhook-timestamp", "")
     if not id_ or not _fresh(stamp, settings.window, now):
         return False
-    signed = f"{id_}.{stamp}.".encode("latin-1") + request.body
-    wanted = [base64.b64encode(hmac.new(key_of(s), signed, hashlib.sha256).digest()) for s in settings.secrets()]
-    given = request.headers.get("webhook-signature", "").split(" ")[:SIGNATURES]
-    return _any_of(wanted, [g.removeprefix("v1,") for g in given if g.startswith("v1,")])
+    wanted = [signature(s, id_, stamp, request.body).encode() for s in settings.secrets()]
+    return _any_of(wanted, request.headers.get("webhook-signature", "").split(" ")[:SIGNATURES])
 
 
 def _hmac(request: HookRequest, settings: WebhookSettings, now: datetime) -> bool:

@@ -93,8 +93,14 @@ class Ledger:
 
         @event.listens_for(engine, "begin")
         def _begin(connection: Connection) -> None:
-            looks = connection.get_execution_options().get("looks")
-            connection.exec_driver_sql("BEGIN" if looks else "BEGIN IMMEDIATE")
+            kind = connection.get_execution_options().get("kind")
+            if kind == "at once":
+                connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+            try:
+                connection.exec_driver_sql("BEGIN" if kind == "look" else "BEGIN IMMEDIATE")
+            finally:
+                if kind == "at once":
+                    connection.exec_driver_sql("PRAGMA busy_timeout = 15000")
 
         return engine
 
@@ -185,15 +191,16 @@ class Ledger:
     # --- transactions and the lock -----------------------------------------------------------------------------
 
     @contextmanager
-    def begin(self) -> Iterator[Connection]:
-        """One transaction: everything in it, or nothing."""
-        with self._errors(), self.engine.begin() as tx:
+    def begin(self, *, wait: bool = True) -> Iterator[Connection]:
+        """One transaction: everything in it, or nothing. Without `wait`, `Busy` is raised where another one is writing."""
+        kind = "write" if wait else "at once"
+        with self._errors(), self.engine.connect().execution_options(kind=kind) as tx, tx.begin():
             yield tx
 
     @contextmanager
     def look(self) -> Iterator[Connection]:
         """A transaction that only reads, and waits for no writer."""
-        with self._errors(), self.engine.connect().execution_options(looks=True) as tx, tx.begin():
+        with self._errors(), self.engine.connect().execution_options(kind="look") as tx, tx.begin():
             yield tx
 
     @contextmanager

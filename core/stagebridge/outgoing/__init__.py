@@ -1,0 +1,1 @@
+"""Messages to others: signed, guarded and posted."""
