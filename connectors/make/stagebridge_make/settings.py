@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from stagebridge.connector import ConnectorSettings
 from stagebridge.endpoint import Happening
+from stagebridge.standard_webhooks import key_of
 from stagebridge_make.addresses import wrong_with
 
 
@@ -29,7 +28,7 @@ class MakeSettings(ConnectorSettings):
     )
     secret: SecretStr | None = Field(
         default=None,
-        description="Signs what is posted (whsec_… of Standard Webhooks); Make itself does not look at it.",
+        description="Signs what the custom webhook is sent (whsec_… of Standard Webhooks); Make itself does not look at it.",
     )
     old_secret: SecretStr | None = Field(default=None, description="The one before, while it is being replaced.")
     integromat: bool = Field(default=False, description="Addresses of hook.integromat.com are Make's too.")
@@ -45,8 +44,8 @@ class MakeSettings(ConnectorSettings):
     @field_validator("secret", "old_secret")
     @classmethod
     def _signs(cls, secret: SecretStr | None) -> SecretStr | None:
-        if secret is not None and not _key_of(secret.get_secret_value()):
-            raise ValueError("a secret of Standard Webhooks is whsec_ and base64; `openssl rand -base64 24` makes one")
+        if secret is not None:
+            key_of(secret.get_secret_value())
         return secret
 
     @model_validator(mode="after")
@@ -64,13 +63,6 @@ class MakeSettings(ConnectorSettings):
 
     def unfit(self, url: str) -> str | None:
         return wrong_with(url, integromat=self.integromat, stand_in=self.base_url)
-
-
-def _key_of(secret: str) -> bytes:
-    try:
-        return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
-    except (binascii.Error, ValueError):
-        return b""
 
 
 __all__ = ["MakeSettings"]
