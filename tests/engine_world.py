@@ -82,8 +82,8 @@ class World:
     def engine(self) -> Engine:
         config = self.config()
         if not self.provisioned:
-            for connection in config.connections.values():
-                side = open_side(connection, config.lifecycle, self.clock)
+            for name in config.contacts.between:
+                side = open_side(config.connections[name], config.lifecycle, self.clock)
                 if side.connector.capabilities.provision == "api" and side.writes:
                     side.connector.provision(side.mapping.missing(), dry_run=False)
             self.provisioned = True

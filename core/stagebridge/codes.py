@@ -61,6 +61,35 @@ CODES: Mapping[str, tuple[str, str]] = {
         "A write was sent and its answer never came.",
         "Nothing to do: the next run reads back what became of it before anything is sent again.",
     ),
+    "SB-API": (
+        "A program asked our API for something that is not there, or its request did not come whole or in time.",
+        "The message says which.",
+    ),
+    "SB-API-KEY": (
+        "A program asked our API without a key that opens it.",
+        "`stagebridge keys list` shows the keys; `stagebridge keys create NAME --for CONNECTION` makes one.",
+    ),
+    "SB-API-BODY": (
+        "What a program handed to our API is wrong; nothing of it was kept.",
+        "The message names the field and what it may be.",
+    ),
+    "SB-API-BETWEEN": (
+        "A program handed over a person, and its connection is not among those that contacts are kept in step between.",
+        "Add the connection to `contacts: between`, or leave `between` out: then all are.",
+    ),
+    "SB-API-FAILED": (
+        "What a program handed over was kept, and could not be worked on.",
+        "`stagebridge dead-letters` says why; retry it there once that is mended.",
+    ),
+    "SB-API-SUBSCRIPTION": (
+        "A program asked to be told at an address that is none of its platform's, or of more than there may be.",
+        "The message says which; `stagebridge hooks list` shows who is told.",
+    ),
+    "SB-MESSAGE-DEAD": (
+        "A receiver would not have a message, or nothing reached it for three days.",
+        "The reason is what it answered. Mend it there, then `stagebridge dead-letters retry`, or `stagebridge hooks resume NAME` "
+        "where sending was paused.",
+    ),
     "SB-RETRIES": (
         "A record was refused for the moment again and again.",
         "Look at the reason; `stagebridge dead-letters retry ID` tries once more.",

@@ -364,6 +364,11 @@ class Connector(ABC):
         self.settings = settings if settings is not None else self.Settings(**values)
         self.clock: Clock = clock or SystemClock()
 
+    @classmethod
+    def able(cls, settings: ConnectorSettings) -> Capabilities:
+        """What a connection with these settings can do: less than the platform, where it is told less."""
+        return cls.capabilities
+
     @property
     def default_mapping(self) -> str:
         """The shipped mapping for a connection with these settings."""
@@ -490,6 +495,13 @@ class Connector(ABC):
     def unfit(self, url: str) -> str | None:
         """Why nobody may subscribe with this address: it is none of the platform's. None where it is one."""
         raise self._absent("subscriptions")
+
+    def subscriber(self, url: str, type: str) -> Endpoint:
+        """A subscriber's address as an endpoint."""
+        posts = self.capabilities.posts
+        if posts is None or not posts.subscriptions:
+            raise self._absent("subscriptions")
+        return Endpoint(url, (type,), posts.shape, rate=posts.rate)
 
     def verdict(self, answer: Answer) -> Verdict:
         """What the platform's answer to a message means."""

@@ -16,6 +16,10 @@ from pydantic import SecretStr
 Happening = Literal["contact.changed", "contact.stage_changed", "conversion.created"]
 HAPPENINGS: tuple[Happening, ...] = get_args(Happening)
 
+Alert = Literal["run.failed", "guard.tripped", "auth.failed", "conflict.opened", "deadline.near", "endpoint.failing"]
+ALERTS: tuple[Alert, ...] = get_args(Alert)
+"""What somebody should hear of at once; `stagebridge.sync.alerts` raises them."""
+
 Shape = Literal["full", "flat", "chat"]
 SHAPES: tuple[Shape, ...] = get_args(Shape)
 
@@ -112,8 +116,10 @@ def retry_after(answer: Answer) -> float:
 
 
 __all__ = [
+    "ALERTS",
     "HAPPENINGS",
     "SHAPES",
+    "Alert",
     "Answer",
     "Closed",
     "Endpoint",

@@ -8,6 +8,8 @@ import hashlib
 import hmac
 
 PREFIX = "whsec_"
+SHORTEST, LONGEST = 24, 64
+"""Bytes of a key to sign with, by the specification."""
 
 
 def key_of(secret: str) -> bytes:
@@ -21,10 +23,21 @@ def key_of(secret: str) -> bytes:
     return key
 
 
+def unfit_to_sign(secret: str) -> str | None:
+    """What is wrong with a secret to sign with; never the secret itself."""
+    try:
+        key = key_of(secret)
+    except ValueError as error:
+        return str(error)
+    if not SHORTEST <= len(key) <= LONGEST:
+        return f"its key has {len(key)} bytes, and has to have {SHORTEST} to {LONGEST}; `openssl rand -base64 32` makes one"
+    return None
+
+
 def signature(secret: str, id: str, timestamp: str, body: bytes) -> str:
     """`v1,` and the HMAC-SHA256 over id, time and body as they are sent. Raises `ValueError` for a secret that is none."""
     signed = f"{id}.{timestamp}.".encode("latin-1") + body
     return "v1," + base64.b64encode(hmac.new(key_of(secret), signed, hashlib.sha256).digest()).decode()
 
 
-__all__ = ["key_of", "signature"]
+__all__ = ["key_of", "signature", "unfit_to_sign"]

@@ -11,7 +11,8 @@ import standardwebhooks
 from pydantic import SecretStr
 
 from outside import lacking, specs_of
-from stagebridge.outgoing.signing import sign, wrong_with
+from stagebridge.outgoing.signing import sign
+from stagebridge.standard_webhooks import unfit_to_sign
 
 OLD, NEW = ("whsec_" + base64.b64encode(bytes([n]) * 24).decode() for n in (1, 2))
 BODY = '{"name": "Zoë"}'.encode()
@@ -82,7 +83,7 @@ def test_an_id_cannot_reach_into_what_is_signed_after_it(id: str) -> None:
     ],
 )
 def test_what_is_wrong_with_a_secret_is_said_and_never_the_secret(secret: str, says: str | None) -> None:
-    wrong = wrong_with(secret)
+    wrong = unfit_to_sign(secret)
     if says is None:
         assert wrong is None
     else:

@@ -13,11 +13,11 @@ import pytest
 from distributions import CONNECTORS, ROOT, Distribution
 
 BY_MODULE = {m: {d.lower().replace("_", "-") for d in names} for m, names in packages_distributions().items()}
-OPTIONAL = {"keyring"}
-"""Imported where the user has installed it himself; the error says so where he has not."""
+OPTIONAL = {"keyring", "_typeshed"}
+"""Imported where the user has installed it himself, and the error says so where he has not; or for type checkers alone."""
 PARTS = {
     "sync": ("cli", "ledger", "access", "sync", "config", "delivery", "outgoing"),
-    "serve": ("webhooks", "serving"),
+    "serve": ("webhooks", "serving", "api"),
     "sandbox": ("sandbox",),
     "testing": ("testing",),
 }

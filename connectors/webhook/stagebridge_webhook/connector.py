@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
-from stagebridge.connector import Capabilities, Connector, Health, HookRequest, Record, Webhooks
+from stagebridge.connector import Capabilities, Connector, ConnectorSettings, Health, HookRequest, Record, Webhooks
+from stagebridge.endpoint import Endpoint, Posts
 from stagebridge.errors import AuthError, ConfigError
 from stagebridge_webhook.codes import CODES
 from stagebridge_webhook.settings import WebhookSettings
@@ -27,7 +29,9 @@ class Webhook(Connector):
 
     platform = "webhook"
     Settings = WebhookSettings
-    capabilities = Capabilities(webhooks=Webhooks("standard, hmac, typeform, path", window=300.0, events=True))
+    capabilities = Capabilities(
+        webhooks=Webhooks("standard, hmac, typeform, path", window=300.0, events=True), posts=Posts()
+    )
     codes: ClassVar[Mapping[str, tuple[str, str]]] = CODES
     example = """\
 forms:
@@ -41,6 +45,15 @@ forms:
 FORMS_SECRET=
 """
     settings: WebhookSettings
+
+    @classmethod
+    def able(cls, settings: ConnectorSettings) -> Capabilities:
+        hears, sends = getattr(settings, "secret", None), getattr(settings, "send", None)
+        return replace(
+            cls.capabilities,
+            webhooks=cls.capabilities.webhooks if hears is not None else None,
+            posts=cls.capabilities.posts if sends is not None else None,
+        )
 
     @property
     def default_mapping(self) -> str:
@@ -60,7 +73,16 @@ FORMS_SECRET=
             )
         if self.settings.old_secret is not None:
             warnings.append("old_secret is still accepted; leave it out once every sender has the new one")
-        return Health(f"webhooks ({self.settings.scheme})", (), tuple(warnings))
+        send = self.settings.send
+        if send is not None and send.secret is None and send.shape != "chat":
+            warnings.append("messages are not signed: give `send` a secret, so that their receiver can tell who sends")
+        if send is not None and send.old_secret is not None:
+            warnings.append(
+                "messages are still signed with old_secret too; leave it out once the receiver has the new one"
+            )
+        ways = [f"in: {self.settings.scheme}"] if self.settings.secret is not None else []
+        ways += [f"out: {', '.join(send.events)}"] if send is not None else []
+        return Health(f"webhooks ({'; '.join(ways)})", (), tuple(warnings))
 
     def delivery_id(self, request: HookRequest) -> str | None:
         header = "webhook-id" if self.settings.scheme == "standard" else self.settings.id_header
@@ -68,6 +90,12 @@ FORMS_SECRET=
         if given is None and self.settings.scheme == "hmac":
             given = request.headers.get(self.settings.header)
         return given or None
+
+    def endpoint(self) -> Endpoint | None:
+        send = self.settings.send
+        if send is None:
+            return None
+        return Endpoint(send.url, send.events, send.shape, send.secrets())
 
     def receive(self, request: HookRequest) -> list[Record]:
         """The records of a webhook. Each has the id of its delivery, for mappings that find none in it."""

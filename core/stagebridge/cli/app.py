@@ -9,7 +9,7 @@ from typing import Annotated
 import click
 import typer
 
-from stagebridge.cli import accounts, conflicts, decisions, demo, events, keys, looking, serving, syncing, upkeep
+from stagebridge.cli import accounts, conflicts, decisions, demo, events, hooks, keys, looking, serving, syncing, upkeep
 from stagebridge.cli.console import STATE, complain, listen
 from stagebridge.errors import ConfigError, StagebridgeError
 from stagebridge.heap import share_one_heap
@@ -29,7 +29,7 @@ def _options(
     listen()
 
 
-for module in (accounts, syncing, events, looking, conflicts, decisions, serving, keys, upkeep, demo):
+for module in (accounts, syncing, events, hooks, looking, conflicts, decisions, serving, keys, upkeep, demo):
     module.register(app)
 
 

@@ -18,6 +18,7 @@ from stagebridge.config import Config, load_config
 from stagebridge.delivery.setup import Events
 from stagebridge.errors import StagebridgeError
 from stagebridge.ledger.store import Ledger
+from stagebridge.outgoing.setup import Outgoing
 from stagebridge.sync.engine import Engine
 from stagebridge.sync.setup import open_sides
 from stagebridge.sync.side import Side
@@ -88,6 +89,7 @@ class Opened:
     config: Config
     engine: Engine
     events: Events
+    outgoing: Outgoing
     failures: dict[str, StagebridgeError]
 
 
@@ -95,13 +97,15 @@ def open_all(*, progress: bool = False) -> Opened:
     """Every connection that can be opened, with an engine between them, and events on both ends."""
     config = STATE.config()
     ledger = Ledger.open(config.ledger)
+    outgoing = Outgoing(config, STATE.clock)
     sides, failures = open_sides(config, STATE.clock)
     if failures and not sides:
         raise next(iter(failures.values()))
     show = _progress if progress else None
     engine = Engine(config.contacts, ledger, sides, config.lifecycle, STATE.clock, progress=show, notice=_notice)
     events = Events(config, engine, STATE.clock)
-    return Opened(config, engine, events, failures | events.failures)
+    outgoing.attach(engine.desk)
+    return Opened(config, engine, events, outgoing, failures | events.failures)
 
 
 def open_engine() -> tuple[Config, Engine, dict[str, StagebridgeError]]:

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from stagebridge.cli.console import STATE, emit, err, open_all, out, table
+from stagebridge.cli.console import STATE, Opened, emit, err, open_all, out, table
+from stagebridge.cli.hooks import show_told, tell, told_json
 from stagebridge.connector import Rejected
 from stagebridge.delivery import inspect
 from stagebridge.delivery.deliverer import Flush
@@ -44,7 +45,8 @@ def send(
     json_: Json = False,
 ) -> None:
     """Queue the events of a file, each id once, and send what is due."""
-    work, failures = opened(to or ())
+    found = opened(to or ())
+    work, failures = found.events, found.failures
     wrong: list[Wrong] = []
 
     def good() -> Iterator[ConversionEvent]:
@@ -60,12 +62,14 @@ def send(
         emit([shown(work, e, to or tuple(work.targets)) for e in events])
     else:
         report = work.arrival.give(events, to or ())
-        flushed = deliver(work, failures)
+        flushed, told = deliver(work, failures), tell(found)
         if json_:
-            emit({**queued(report), "sent": {n: f.to_json() for n, f in flushed.items()}, "wrong_rows": len(wrong)})
+            sent = {n: f.to_json() for n, f in flushed.items()}
+            emit({**queued(report), "sent": sent, "messages": told_json(told), "wrong_rows": len(wrong)})
         else:
             show_queued(report)
             show_flush(flushed)
+            show_told(told)
     for one in wrong:
         err.print(f"{file}:{one.line}: {one.why}", markup=False, highlight=False)
     for id_ in report.clashes:
@@ -105,13 +109,14 @@ def queue(
 
 def flush(json_: Json = False) -> None:
     """Send what is due."""
-    work, failures = opened()
-    flushed = deliver(work, failures)
+    found = opened()
+    flushed, told = deliver(found.events, found.failures), tell(found)
     if json_:
         emit({n: f.to_json() for n, f in flushed.items()})
     else:
         show_flush(flushed)
-    end(failures)
+        show_told(told)
+    end(found.failures)
 
 
 def backfill(
@@ -122,7 +127,8 @@ def backfill(
     ] = False,
 ) -> None:
     """Send what the rules would have sent for stages of the past, a first sync's among them. Each event once."""
-    work, failures = opened()
+    found = opened()
+    work, failures = found.events, found.failures
     moment = since.replace(tzinfo=UTC) if since.tzinfo is None else since
     count = work.arrival.backfill(moment, dry_run=True)
     assert isinstance(count, int)
@@ -135,21 +141,22 @@ def backfill(
     assert isinstance(report, Queued)
     show_queued(report)
     show_flush(deliver(work, failures))
+    show_told(tell(found))
     end(failures)
 
 
 # --- shared with sync -----------------------------------------------------------------------------------------
 
 
-def opened(to: Collection[str] = ()) -> tuple[Events, dict[str, StagebridgeError]]:
+def opened(to: Collection[str] = ()) -> Opened:
     """The events of the configuration. Raises `ConfigError` for a connection that takes none."""
     found = open_all()
-    if not found.events.targets:
+    if not found.events.targets and not found.outgoing.outlets:
         raise ConfigError("no connection takes events", hint="Add one, for example `type: meta`.")
     for name in to:
         if name not in found.events.targets:
             raise ConfigError(f"'{name}' takes no events{nearest(name, found.events.targets)}")
-    return found.events, found.failures
+    return found
 
 
 def collect(work: Events, failures: dict[str, StagebridgeError]) -> dict[str, Queued]:
@@ -161,6 +168,8 @@ def collect(work: Events, failures: dict[str, StagebridgeError]) -> dict[str, Qu
 
 def deliver(work: Events, failures: dict[str, StagebridgeError]) -> dict[str, Flush]:
     """Send what is due; connections that stopped are added to the failures."""
+    if not work.targets:
+        return {}
     deliverer = work.deliverer()
     flushed = deliverer.flush()
     failures |= deliverer.failures
@@ -185,7 +194,8 @@ def show_flush(flushed: dict[str, Flush]) -> None:
          "not_sent": ", ".join(f"{count} {code}" for code, count in f.verdicts.items())}
         for n, f in flushed.items()
     ]  # fmt: skip
-    table(rows, ("connection", "sent", "waiting", "unanswered", "requests", "not_sent"), "no connection takes events")
+    if rows:
+        table(rows, ("connection", "sent", "waiting", "unanswered", "requests", "not_sent"), "")
 
 
 def end(failures: dict[str, StagebridgeError], code: int = 0) -> None:

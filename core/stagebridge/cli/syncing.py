@@ -11,6 +11,7 @@ import typer
 
 from stagebridge.cli.console import STATE, emit, err, open_all, out, table
 from stagebridge.cli.events import collect, deliver, queued, show_collected, show_flush
+from stagebridge.cli.hooks import show_told, tell, told_json
 from stagebridge.clock import spoken
 from stagebridge.config import GUARDS
 from stagebridge.delivery import inspect as deliveries
@@ -77,16 +78,18 @@ def sync(
     report = opened.engine.sync(full=full, only=contact or (), limit=limit, allow=_allowed(allow or []), expect=expect)
     report.failures |= opened.failures
     collected = collect(opened.events, report.failures)
-    flushed = deliver(opened.events, report.failures) if opened.events.targets else {}
+    flushed = deliver(opened.events, report.failures)
+    messages = tell(opened)
     if json_:
         failed = {n: str(e) for n, e in report.failures.items()}
         told = {"events": {n: f.to_json() for n, f in flushed.items()}, "failures": failed}
+        told["messages"] = told_json(messages)
         emit(report.to_json() | told | {"collected": {n: queued(q) for n, q in collected.items()}})
     else:
         show_report(report)
         show_collected(collected)
-        if flushed:
-            show_flush(flushed)
+        show_flush(flushed)
+        show_told(messages)
     _end(report, 4 if report.dead or any(p.parked for p in report.pushed.values()) else 0)
 
 
@@ -113,8 +116,9 @@ def scheduler(
             opened = open_all()
             show_report(opened.engine.sync())
             show_collected(collect(opened.events, opened.failures))
-            if opened.events.targets:
-                show_flush(deliver(opened.events, opened.failures))
+            show_flush(deliver(opened.events, opened.failures))
+            show_told(tell(opened))
+            opened.outgoing.close()
         except StagebridgeError as error:
             err.print(f"{error.code}: {error}")
         done += 1

@@ -21,6 +21,7 @@ from stagebridge.config.values import (
     Job,
     Mode,
     MoveRule,
+    OutgoingConfig,
     Rule,
     RuleKind,
     SendRule,
@@ -29,5 +30,5 @@ from stagebridge.config.values import (
 
 __all__ = [
     "GUARDS", "AdsConsent", "Config", "ConnectionConfig", "ContactsConfig", "EventsConfig", "Guards", "Job", "Mode",
-    "MoveRule", "Rule", "RuleKind", "SendRule", "ServeConfig", "config_schema", "connectors", "load_config",
+    "MoveRule", "OutgoingConfig", "Rule", "RuleKind", "SendRule", "ServeConfig", "config_schema", "connectors", "load_config",
 ]  # fmt: skip

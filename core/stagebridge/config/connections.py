@@ -154,8 +154,8 @@ class Connections:
 
 def keeps_people(connection: ConnectionConfig) -> bool:
     """Whether contacts can be read there, written there, or come from there by themselves."""
-    able = getattr(connection.connector, "capabilities", Capabilities())
-    return any((able.read, able.write, able.webhooks))
+    able = connection.capabilities
+    return any((able.read, able.write, able.webhooks, able.api))
 
 
 def zone_of(problems: Problems, table: Table, where: str) -> str | None:

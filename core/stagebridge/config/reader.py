@@ -9,6 +9,7 @@ from pathlib import Path
 from stagebridge.config.connections import Connections, keeps_people, literal_password, zone_of
 from stagebridge.config.contacts import Contacts
 from stagebridge.config.events import Events
+from stagebridge.config.outgoing import outgoing
 from stagebridge.config.problems import Problems, seconds
 from stagebridge.config.references import References
 from stagebridge.config.serving import Serving
@@ -18,7 +19,7 @@ from stagebridge.errors import ConfigError
 from stagebridge.lifecycle import Lifecycle, load_lifecycle
 
 VERSION = "1"
-KEYS = ("version", "ledger", "lifecycle", "timezone", "connections", "contacts", "events", "jobs", "serve")
+KEYS = ("version", "ledger", "lifecycle", "timezone", "connections", "contacts", "events", "jobs", "serve", "outgoing")
 LEDGER = "sqlite:///stagebridge.db"
 
 
@@ -51,10 +52,11 @@ def load_config(path: str | Path = "stagebridge.yaml", environ: Mapping[str, str
     events = Events(problems, tuple(accounts), lifecycle).read(document)
     jobs = _jobs(document, problems)
     serve = Serving(problems, references).read(problems.table(document, "serve", "serve"))
+    told = outgoing(problems, problems.table(document, "outgoing", "outgoing"))
     ledger = _ledger(document, problems, references, path.parent)
     problems.tell()
     assert lifecycle is not None
-    return Config(path, ledger, lifecycle, zone or "UTC", connections, contacts, events, jobs, serve)
+    return Config(path, ledger, lifecycle, zone or "UTC", connections, contacts, events, jobs, serve, told)
 
 
 def _lifecycle(document: Table, problems: Problems, folder: Path) -> Lifecycle | None:

@@ -46,6 +46,10 @@ def config_schema(names: Collection[str] | None = None) -> dict[str, Any]:
             "port": {"type": ["integer", "string"], "default": 8080},
             "timeout": {**DURATION, "default": "10s", "description": "How long a request may take to arrive."},
         }),
+        "outgoing": _table({
+            "allow": {"type": "array", "items": {"type": "string"}, "examples": [["127.0.0.1:9000"]],
+                      "description": "Hosts that messages may go to without https, or inside your own network."},
+        }),
     }  # fmt: skip
     assert tuple(sections) == KEYS
     return {

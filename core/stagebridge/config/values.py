@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from stagebridge.clock import Clock
-from stagebridge.connector import Connector, ConnectorSettings
+from stagebridge.connector import Capabilities, Connector, ConnectorSettings
 from stagebridge.contact import is_blank
 from stagebridge.event import Channel
 from stagebridge.lifecycle import Lifecycle
@@ -171,6 +171,14 @@ class ConnectionConfig:
         return made
 
     @property
+    def capabilities(self) -> Capabilities:
+        """What this connection can do, with these settings."""
+        kind = self.connector
+        if isinstance(kind, type) and issubclass(kind, Connector) and self.settings is not None:
+            return kind.able(self.settings)
+        return Capabilities()
+
+    @property
     def mapping_source(self) -> str | Path:
         """A file beside the configuration, or the platform's own mapping."""
         if self.mapping is None:
@@ -199,6 +207,13 @@ class ServeConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class OutgoingConfig:
+    """Messages go to public addresses over https; `allow` names the hosts (`host` or `host:port`) for which that does not hold."""
+
+    allow: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """A whole file. `ledger` is a database URL with an absolute path; `timezone` is that of reports and quotas."""
 
@@ -211,6 +226,7 @@ class Config:
     events: EventsConfig = field(default_factory=EventsConfig)
     jobs: tuple[Job, ...] = ()
     serve: ServeConfig = field(default_factory=ServeConfig)
+    outgoing: OutgoingConfig = field(default_factory=OutgoingConfig)
 
 
 def _best(rules: Mapping[str, Rule], path: str) -> Rule | None:

@@ -78,7 +78,7 @@ class Arrival:
     def _take(self, book: Book, events: Sequence[ConversionEvent], source: str, to: Collection[str]) -> Queued:
         people = whose(book, events)
         given = [Given(e, c.id if (c := people.get(e.id)) is not None else None, source, tuple(to)) for e in events]
-        report = enqueue(book.tx, book.now, given, self.targets)
+        report = enqueue(book, given, self.targets)
         for event in events:
             if event.id in people and event.id not in report.clashes:
                 self._move(book, people[event.id], event)
@@ -142,7 +142,7 @@ class Arrival:
                     given = firing.given(book, rows)
                     count += len(given)
                     if not dry_run:
-                        report.add(enqueue(book.tx, book.now, given, self.targets))
+                        report.add(enqueue(book, given, self.targets))
             for side in self.sources.values():
                 for page in side.connector.read_events(since):
                     events = [e for e in page.events if e.at >= since]

@@ -72,8 +72,8 @@ class Deliverer:
                 state = "failed" if self.failures else "ok"
             finally:
                 self._sum_up()
+                alerts.of_failures(self.failures, self.desk.run_id)
                 self.desk.finish(state, {n: r.to_json() for n, r in self.reports.items()})
-        alerts.of_failures(self.failures, self.desk.run_id)
         return self.reports
 
     def _connection(self, side: Side) -> None:

@@ -37,7 +37,7 @@ class Firing:
         if rows and self.rules:
             given = self.given(book, rows)
             if given:
-                enqueue(book.tx, book.now, given, self.targets)
+                enqueue(book, given, self.targets)
 
     def given(self, book: Book, rows: Iterable[HistoryRow]) -> list[Given]:
         """The events that these rows of the history send. A stage that was reached because of an event does not send that

@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 from stagebridge.connector import Draft, Rejected
 from stagebridge.event import ConversionEvent
 from stagebridge.ledger import schema as t
+from stagebridge.ledger.book import Book
 from stagebridge.ledger.tables import chunks
 from stagebridge.sync.side import Side, hash_email, ms
 
@@ -48,10 +49,10 @@ class Queued:
             self.dead[code] = self.dead.get(code, 0) + count
 
 
-def enqueue(tx: Connection, now: int, given: Sequence[Given], targets: Targets) -> Queued:
+def enqueue(book: Book, given: Sequence[Given], targets: Targets) -> Queued:
     """Queue events that are not there yet. The same id with the same content is the same event; with other content it is
     refused, and the first stays."""
-    report = Queued()
+    tx, now, report = book.tx, book.now, Queued()
     by_id: dict[str, Given] = {}
     for one in given:
         first = by_id.setdefault(one.event.id, one)
@@ -68,6 +69,7 @@ def enqueue(tx: Connection, now: int, given: Sequence[Given], targets: Targets) 
                 continue
         else:
             new_events.append(_event_row(one, now))
+            book.recorded.append(one)
         for name in one.to:
             if (id_, name) not in deliveries:
                 rows.append(_delivery_row(one.event, name, targets[name], now, report))

@@ -53,7 +53,7 @@ class Events:
         check(config.events.sends, self.targets)
         self.firing = Firing(config.events.sends, self.targets)
         self.arrival = Arrival(engine, config.events, self.targets, self.sources)
-        engine.desk.watch = self.firing
+        engine.desk.watches.append(self.firing)
 
     def collect(self) -> dict[str, Queued]:
         """Take in what platforms have recorded; one that fails is among the `failures`. Raises `Busy`."""

@@ -53,6 +53,10 @@ class Book:
         self.outbox: dict[tuple[str, str, int], OutboxRow] = {}
         self.touched: set[int] = set()
         """Contacts whose debts are to be counted again."""
+        self.baseline: set[int] = set()
+        """Contacts of whom a first sync told: what it changed is no news to anybody."""
+        self.recorded: list[Any] = []
+        """Conversion events that this transaction puts into the ledger (`delivery.queue.Given`)."""
         self._links_of: dict[int, list[LinkRow]] = {}
         self._history: dict[int, list[HistoryRow]] = {}
         self._keys: dict[str, int | None] = {}
@@ -284,6 +288,9 @@ class Book:
 
     def _flush_contacts(self) -> None:
         rows = [c for c in self.contacts.values() if c.new or c.dirty]
+        for c in rows:
+            if c.values != c.was:
+                c.changed = self.now
         self._write(t.contact, [(c.new, contact_values(c)) for c in rows])
         moved = self._identities.changed
         for part in chunks(sorted(i for i in moved if not self.contacts[i].new)):
@@ -296,6 +303,7 @@ class Book:
         moved.clear()
         for c in rows:
             c.new = c.dirty = False
+            c.was = dict(c.values)
 
     def _flush_links(self) -> None:
         rows = [r for r in self.links.values() if r.new or r.dirty]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -24,6 +25,9 @@ class ContactRow:
     origin: dict[str, Origin] = field(default_factory=dict)
     stage_row: int | None = None
     merged_into: int | None = None
+    changed: int = 0
+    was: Mapping[str, Any] = field(default_factory=dict)
+    """The values that stand in the ledger."""
     new: bool = False
     dirty: bool = False
 
@@ -103,13 +107,15 @@ class OutboxRow:
 
 def contact_row(r: Any) -> ContactRow:
     origin = {p: (o[0], o[1], o[2]) for p, o in orjson.loads(r.origin).items()}
-    return ContactRow(r.id, r.key, r.first_seen, decode(r.data), origin, r.stage_row, r.merged_into)
+    values = decode(r.data)
+    return ContactRow(r.id, r.key, r.first_seen, values, origin, r.stage_row, r.merged_into, r.changed, dict(values))
 
 
 def contact_values(c: ContactRow) -> dict[str, Any]:
     return {
         "id": c.id, "key": c.key, "data": encode(c.values), "origin": orjson.dumps(c.origin).decode(),
         "stage_row": c.stage_row, "first_seen": c.first_seen, "merged_into": c.merged_into,
+        "changed": c.changed,
     }  # fmt: skip
 
 

@@ -48,6 +48,7 @@ contact = Table(
     Column("stage_row", Id),  # the history row that put the contact where it stands
     Column("first_seen", BigInteger, nullable=False),
     Column("merged_into", Id),
+    Column("changed", BigInteger, nullable=False, server_default="0", index=True),  # when a value of it last did
 )
 
 identity = Table(

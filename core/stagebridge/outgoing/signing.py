@@ -7,23 +7,10 @@ from collections.abc import Sequence
 
 from pydantic import SecretStr
 
-from stagebridge.standard_webhooks import key_of, signature
+from stagebridge.standard_webhooks import signature
 
-SHORTEST, LONGEST = 24, 64
-"""Bytes of a key, by the specification."""
 ID = re.compile(r"[A-Za-z0-9_-]+")
 """An id without full stops: they separate what is signed, and could be moved from one part into another."""
-
-
-def wrong_with(secret: str) -> str | None:
-    """What is wrong with a secret to sign with; never the secret itself."""
-    try:
-        key = key_of(secret)
-    except ValueError as error:
-        return str(error)
-    if not SHORTEST <= len(key) <= LONGEST:
-        return f"its key has {len(key)} bytes, and has to have {SHORTEST} to {LONGEST}; `openssl rand -base64 32` makes one"
-    return None
 
 
 def sign(id: str, timestamp: int, body: bytes, secrets: Sequence[SecretStr]) -> dict[str, str]:
@@ -41,4 +28,4 @@ def sign(id: str, timestamp: int, body: bytes, secrets: Sequence[SecretStr]) -> 
     return headers
 
 
-__all__ = ["sign", "wrong_with"]
+__all__ = ["sign"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from stagebridge.api.routes import make_api
 from stagebridge.errors import StagebridgeError
 from stagebridge.serving.hall import Hall
 from stagebridge.sync.side import ms
@@ -15,6 +16,7 @@ def make_app(hall: Hall) -> FastAPI:
     app = FastAPI(title="stagebridge", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     add_hooks(app, hall)
     add_health(app, hall)
+    app.mount("/v1", make_api(hall, hall.config.serve.timeout))
     return app
 
 

@@ -6,11 +6,14 @@ import logging
 import threading
 import time
 
+from stagebridge.access.throttle import Throttle
 from stagebridge.clock import Clock
 from stagebridge.config import Config
 from stagebridge.delivery.setup import Events
 from stagebridge.errors import Busy, StagebridgeError
 from stagebridge.ledger.store import Ledger
+from stagebridge.outgoing.setup import Outgoing
+from stagebridge.serving.teller import Teller
 from stagebridge.sync.engine import Engine
 from stagebridge.sync.setup import open_side, open_sides
 from stagebridge.sync.side import Side
@@ -44,6 +47,9 @@ class Hall:
         self.metrics = Metrics()
         self.ready = False
         self.doors: dict[str, Door] = {}
+        self.throttle = Throttle()
+        self.outgoing = Outgoing(config, clock)
+        self.outlets = self.outgoing.outlets
         self.wake = threading.Event()
         self._closed = threading.Event()
         self._worker = Worker(self)
@@ -52,9 +58,13 @@ class Hall:
         """Raises `ConfigError` and `LedgerError`: without a ledger nothing is accepted."""
         self.doors = open_doors(self.config, self.clock)
         self.reading = Ledger.open(self.config.ledger)
+        self.writing = Ledger.open(self.config.ledger, durable=True, checkpoints=False)
         self.keeper = Keeper(Ledger.open(self.config.ledger, durable=True, checkpoints=False), self.wake.set)
         self.keeper.start()
         self._worker.start()
+        self._teller = Teller(self.outgoing.sender(Ledger.open(self.config.ledger, checkpoints=False)))
+        if self.outlets:
+            self._teller.start()
         threading.Thread(target=self._checkpoints, name="checkpoints", daemon=True).start()
         self.ready = True
 
@@ -66,6 +76,12 @@ class Hall:
             except StagebridgeError as error:
                 log.error("%s: %s", error.code, error)
 
+    @property
+    def heard(self) -> list[str]:
+        """Connections that people and conversions come from by themselves."""
+        api = [n for n, c in self.config.connections.items() if c.capabilities.api]
+        return list(dict.fromkeys([*self.doors, *api]))
+
     def troubles(self) -> list[str]:
         return list(self._worker.troubles.values())
 
@@ -76,6 +92,9 @@ class Hall:
             self._closed.set()
             self.keeper.stop()
             self._worker.stop()
+            if self._teller.is_alive():
+                self._teller.stop()
+            self.outgoing.close()
 
 
 class Worker(threading.Thread):
@@ -139,9 +158,10 @@ class Worker(threading.Thread):
         sides, failures = open_sides(config, clock)
         engine = Engine(config.contacts, Ledger.open(config.ledger, checkpoints=False), sides, config.lifecycle, clock)
         events = Events(config, engine, clock)
+        self.hall.outgoing.attach(engine.desk)
         there = {s.name: s for s in sides} | {n: s for n, s in events.targets.items() if s is not None} | events.sources
         by_name: dict[str, Side] = {}
-        for name in self.hall.doors:
+        for name in self.hall.heard:
             try:
                 if name not in failures:
                     by_name[name] = there.get(name) or open_side(config.connections[name], config.lifecycle, clock)

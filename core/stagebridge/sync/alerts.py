@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import Any
 
 import sqlalchemy as sa
 
+from stagebridge.endpoint import ALERTS, Alert
 from stagebridge.errors import AuthError, GuardTripped, StagebridgeError
 from stagebridge.ledger import schema as t
 
-Alert = Literal["run.failed", "guard.tripped", "auth.failed", "conflict.opened", "deadline.near"]
-ALERTS: tuple[Alert, ...] = get_args(Alert)
+ONCE = frozenset({"run.failed", "auth.failed", "guard.tripped", "deadline.near", "endpoint.failing"})
+"""What goes on until somebody mends it: a job that runs every minute raises it every minute."""
 
 log = logging.getLogger("stagebridge.alerts")
 
@@ -53,3 +54,6 @@ def of_conflicts(tx: sa.Connection, since: int, run: int | None) -> None:
     )
     for kind, connection, count in tx.execute(query):
         alert("conflict.opened", run=run, connection=connection, conflict=kind, count=count)
+
+
+__all__ = ["ALERTS", "ONCE", "Alert", "alert", "of_conflicts", "of_error", "of_failures"]

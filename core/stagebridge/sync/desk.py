@@ -41,7 +41,9 @@ class Desk:
         self.run_id: int | None = None
         self._progress = progress
         self._notice = notice
-        self.watch: Watch | None = None
+        self.watches: list[Watch] = []
+        self.ending: list[Callable[[sa.Connection], None]] = []
+        """Told of the transaction in which a run ends, before it is written."""
         self.version = 0
         self.catch_up()
 
@@ -77,8 +79,8 @@ class Desk:
         with self.ledger.begin() as tx:
             book = Book(tx, now=self.now, version=self.version + 1, run_id=self.run_id)
             yield book
-            if self.watch is not None:
-                self.watch(book)
+            for watch in self.watches:
+                watch(book)
             book.flush()
         self.version += 1
 
@@ -104,3 +106,5 @@ class Desk:
                 .where(t.run.c.id == self.run_id)
                 .values(finished=self.now, state=state, counts=orjson.dumps(counts).decode(), error=error)
             )
+            for end in self.ending:
+                end(tx)

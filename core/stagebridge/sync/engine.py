@@ -39,6 +39,7 @@ from stagebridge.sync.removals import (
     erased_everywhere,
     forget_events_before,
     forget_hooks_before,
+    forget_messages_before,
     remove_from_ledger,
 )
 from stagebridge.sync.reports import PullReport, PushReport
@@ -209,6 +210,7 @@ class Engine:
             tx.execute(sa.delete(t.change).where(t.change.c.at < oldest))
             forget_events_before(tx, oldest)
             forget_hooks_before(tx, oldest)
+            forget_messages_before(tx, oldest)
             alerts.of_conflicts(tx, since, self.desk.run_id)
             c = t.conflict.c
             query = sa.select(c.kind, sa.func.count()).where(c.closed.is_(None)).group_by(c.kind)

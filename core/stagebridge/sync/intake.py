@@ -18,7 +18,7 @@ from stagebridge.config import ContactsConfig
 from stagebridge.connector import Record
 from stagebridge.ledger import schema as t
 from stagebridge.ledger.book import Book
-from stagebridge.ledger.rows import LinkRow
+from stagebridge.ledger.rows import ContactRow, LinkRow
 from stagebridge.ledger.tables import chunks
 from stagebridge.mapping import View
 from stagebridge.sync.debts import Debts
@@ -27,6 +27,12 @@ from stagebridge.sync.joining import join, one_live_link
 from stagebridge.sync.merge import Merger
 from stagebridge.sync.removals import back_again, deleted_there
 from stagebridge.sync.side import Side, hash_email, ms
+
+
+def stands_for_us(link: LinkRow, contact: ContactRow, view: View) -> None:
+    """Whoever asks our API has no record of his own: he saw what we hold, and what he says otherwise is an edit of it."""
+    for path in view:
+        link.seen[path] = link.sent[path] = contact.values.get(path)
 
 
 @dataclass(slots=True)
@@ -134,9 +140,13 @@ class Intake:
 
     def observe(self, book: Book, side: Side, link: LinkRow, record: Record, view: View, *, baseline: bool) -> None:
         """Merge a record into its link's contact, if this side's word counts."""
+        if baseline:
+            book.baseline.add(link.contact_id)
         at = self.change_time(side, record, book.now)
         link.memory["modified"] = ms(record.modified_at) or 0
         certain = {p: stamp for p, when in record.changed_at.items() if (stamp := ms(when)) is not None}
+        if side.connector.capabilities.api:
+            stands_for_us(link, book.contacts[link.contact_id], view)
         if side.merges:
             self.merger.observe(book, side, link, view, at=at, certain=certain, baseline=baseline)
         else:

@@ -95,6 +95,22 @@ def _forget_events(tx: sa.Connection, contact_ids: Sequence[int], hashes: Sequen
         )
 
 
+def forget_messages_before(tx: sa.Connection, oldest: int) -> None:
+    """Messages older than this (ms) go, whether anybody has them or not."""
+    m, p = t.message.c, t.post.c
+    old = sa.select(m.id).where(m.created < oldest)
+    tx.execute(sa.delete(t.post).where(p.message_id.in_(old)))
+    tx.execute(sa.delete(t.message).where(m.created < oldest))
+
+
+def _forget_messages(tx: sa.Connection, contact_ids: Sequence[int], hashes: Sequence[str]) -> None:
+    """What was told of a person, and what was still to be told."""
+    m, p = t.message.c, t.post.c
+    his = sa.select(m.id).where(m.contact_id.in_(contact_ids) | m.email_hash.in_(hashes))
+    tx.execute(sa.delete(t.post).where(p.message_id.in_(his)))
+    tx.execute(sa.delete(t.message).where(m.contact_id.in_(contact_ids) | m.email_hash.in_(hashes)))
+
+
 def forget_hooks_before(tx: sa.Connection, oldest: int) -> None:
     """What webhooks brought before this (ms), and was worked on, is kept no more; that they came is, for a while."""
     c = t.hook.c
@@ -146,6 +162,7 @@ def remove_from_ledger(
     tx.execute(sa.delete(t.contact).where(t.contact.c.id.in_([contact_id, *merged])))
     hashes = sorted(hash_email(e) for e in emails)
     _forget_events(tx, [contact_id, *merged], hashes)
+    _forget_messages(tx, [contact_id, *merged], hashes)
     _forget_hooks(tx, remotes, emails)
     rows = [
         {"connection": c, "object": o, "remote_id": r, "email_hash": (hashes or [""])[0], "at": now}

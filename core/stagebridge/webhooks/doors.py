@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from stagebridge.clock import Clock
 from stagebridge.config import Config
-from stagebridge.connector import Capabilities, Connector, Hint, HookRequest, Record, Webhooks
+from stagebridge.connector import Connector, Hint, HookRequest, Record, Webhooks
 from stagebridge.errors import AuthError, ConfigError
 from stagebridge.sync.side import ms
 from stagebridge.webhooks.stored import stored
@@ -101,7 +101,7 @@ def open_doors(config: Config, clock: Clock) -> dict[str, Door]:
     """{connection: its door} of all that can receive. Raises `ConfigError`."""
     doors: dict[str, Door] = {}
     for name, connection in config.connections.items():
-        able: Webhooks | None = getattr(connection.connector, "capabilities", Capabilities()).webhooks
+        able = connection.capabilities.webhooks
         if able is not None:
             doors[name] = Door(name, connection.connect(clock), able, clock)
     return doors

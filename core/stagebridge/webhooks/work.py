@@ -117,6 +117,9 @@ class Work:
 
     def _apply(self, book: Book, side: Side, told: Sequence[Told]) -> Iterator[tuple[int, str]]:
         """Contacts first: an event is theirs. Yields what is wrong with an event, and with which webhook."""
+        if side.connector.capabilities.api:
+            self._handed_over(book, side, [r for _, r in told])
+            return
         if side in self.engine.sides and side.objects:
             self.engine.intake.take(
                 book, side, [r for _, r in told], noted=self.engine.desk.version, baseline=False
@@ -131,6 +134,15 @@ class Work:
             if not ({"event.id", "event.at"} <= wrong.keys()):  # a body without both tells of a person only
                 yield from ((id_, f"{p}: {why}") for p, why in wrong.items())
             events += found
+        if events:
+            self.events.arrival.told(book, side, events)
+
+    def _handed_over(self, book: Book, side: Side, records: Sequence[Record]) -> None:
+        """What our own API was told is canonical, and was checked there."""
+        people = [r for r in records if r.object in side.objects]
+        if people:
+            self.engine.intake.take(book, side, people, noted=self.engine.desk.version, baseline=False)
+        events = [ConversionEvent.model_validate(r.data) for r in records if r.object not in side.objects]
         if events:
             self.events.arrival.told(book, side, events)
 
@@ -171,7 +183,7 @@ class Work:
 
 def named(side: Side, record: Record) -> Record:
     """A record under the object, the id and the time that its mapping gives it; its id is the delivery's where that gives none."""
-    if not side.objects:
+    if not side.objects or side.connector.capabilities.api:
         return record
     object = record.object if record.object in side.objects else side.mapping.object_of(record.data) or side.objects[0]
     found = remote.read(record.data, side.mapping.shape(object).id)

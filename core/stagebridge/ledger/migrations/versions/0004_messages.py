@@ -12,6 +12,8 @@ ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
+    op.add_column("contact", sa.Column("changed", sa.BigInteger(), nullable=False, server_default="0"))
+    op.create_index(op.f("ix_contact_changed"), "contact", ["changed"])
     op.create_table(
         "message",
         sa.Column("id", ID, autoincrement=True, nullable=False),

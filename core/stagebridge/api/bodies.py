@@ -1,0 +1,197 @@
+"""What programs hand over: checked here, so that whoever asks hears at once what is wrong with it."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+from uuid import uuid5
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from stagebridge import normalize
+from stagebridge.config import ConnectionConfig
+from stagebridge.connector import Record
+from stagebridge.contact import Contact
+from stagebridge.document import nearest
+from stagebridge.endpoint import HAPPENINGS
+from stagebridge.event import NAMESPACE, ConversionEvent
+from stagebridge.lifecycle import Lifecycle
+
+PEOPLE, EVENTS = "contacts", "events"
+"""What a record that was handed over is."""
+PATHS = {"country": "address.country", "consent_email": "consent.email", "consent_sms": "consent.sms", "consent_ads": "consent.ads"}  # fmt: skip
+"""Of the names here that are not the path's own."""
+
+
+class Wrong(Exception):
+    """A sentence for whoever handed it over."""
+
+
+def _no_blank(value: Any) -> Any:
+    """Programs send empty texts for what a person left open."""
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+Text = Annotated[Annotated[str, Field(max_length=2000)] | None, BeforeValidator(_no_blank)]
+Agreed = Annotated[Literal["granted", "denied"] | None, BeforeValidator(_no_blank)]
+Moment = Annotated[datetime | None, BeforeValidator(_no_blank)]
+Money = Annotated[Annotated[Decimal, Field(ge=0, allow_inf_nan=False)] | None, BeforeValidator(_no_blank)]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Who(_Body):
+    """A person, by his address, his number (E.164, or national where the connection has a `default_region`), or our id of him."""
+
+    email: Text = None
+    phone: Text = None
+    contact_id: Text = None
+
+
+class ContactBody(Who):
+    """What is said of a person. What is absent, null or empty says nothing: it clears nothing."""
+
+    first_name: Text = None
+    last_name: Text = None
+    company: Text = None
+    job_title: Text = None
+    language: Text = None
+    country: Text = None
+    source: Text = None
+    stage: Text = None
+    consent_email: Agreed = None
+    consent_sms: Agreed = None
+    consent_ads: Agreed = None
+    tags: list[str] | None = Field(
+        default=None, max_length=200, description="All the tags that this program gives him."
+    )
+    custom: dict[str, Any] = Field(default_factory=dict, description="Names that the connection's `custom` lists.")
+
+
+class StageBody(Who):
+    """Where a person stands now. A step back is held for a person to decide."""
+
+    stage: str = Field(min_length=1, max_length=100)
+
+
+class ConversionBody(Who):
+    """What a person did. Without an `id` the header Idempotency-Key makes one; without both it is another one each time. `at` is
+    now unless it is given, with its zone; `value` and `currency` (ISO 4217) come together."""
+
+    name: str = Field(min_length=1, max_length=200)
+    id: Text = Field(default=None, description="Your own id of it: the same id counts once.")
+    at: Moment = None
+    value: Money = None
+    currency: Text = None
+    order_id: Text = None
+    source_url: Text = None
+    custom: dict[str, Any] = Field(default_factory=dict)
+
+
+class SubscriptionBody(_Body):
+    """`event`: one of contact.changed, contact.stage_changed, conversion.created."""
+
+    target_url: str = Field(min_length=1, max_length=4000)
+    event: str
+
+    def checked(self) -> str:
+        """The event. Raises `Wrong`."""
+        if self.event not in HAPPENINGS:
+            raise Wrong(
+                f"'{self.event}' is nothing to subscribe to{nearest(self.event, HAPPENINGS)}: {', '.join(HAPPENINGS)}"
+            )
+        return self.event
+
+
+# --- into records ---------------------------------------------------------------------------------------------
+
+
+def contact_record(
+    body: ContactBody | StageBody, connection: ConnectionConfig, lifecycle: Lifecycle, now: datetime
+) -> Record:
+    """Raises `Wrong`."""
+    values = _paths(body, connection)
+    if body.stage is not None and body.stage not in lifecycle.names:
+        names = ", ".join(s.name for s in (*lifecycle.stages, *lifecycle.lost))
+        raise Wrong(f"stage: '{body.stage}' is no stage{nearest(body.stage, lifecycle.names)}: {names}")
+    contact = _contact(values)
+    data: dict[str, Any] = contact.model_dump(mode="json", include=set())
+    data |= {path: sorted(v) if isinstance(v, frozenset) else v for path, v in contact.paths().items()}
+    record = body.contact_id or contact.email or contact.phone
+    if record is None:
+        raise Wrong("say who it is: email, phone or contact_id")
+    key = {"id": body.contact_id} if body.contact_id is not None else {}
+    return Record(PEOPLE, record, {**data, **key, "record": record, "updated_at": now.isoformat()}, now)
+
+
+def conversion_record(body: ConversionBody, connection: ConnectionConfig, once: str | None, now: datetime) -> Record:
+    """`once` is the request's Idempotency-Key. Raises `Wrong`."""
+    if body.at is not None and body.at.tzinfo is None:
+        raise Wrong("at: a time without a zone; write for example 2026-01-15T09:30:00Z")
+    id_ = body.id or (str(uuid5(NAMESPACE, f"{connection.name}\x1f{once}")) if once else str(uuid.uuid4()))
+    given = {"email": body.email, "phone": _phone(body.phone, connection)}
+    currency = body.currency.upper() if body.currency is not None else None
+    try:
+        event = ConversionEvent(
+            id=id_, name=body.name, at=body.at or now, key=body.contact_id, contact=_contact({p: v for p, v in given.items() if v is not None}),
+            value=body.value, currency=currency, order_id=body.order_id, source_url=body.source_url, custom=body.custom,
+        )  # fmt: skip
+    except ValidationError as error:
+        raise Wrong(said(error)) from None
+    return Record(EVENTS, id_, event.model_dump(mode="json", exclude_unset=True), now)
+
+
+def _paths(body: ContactBody | StageBody, connection: ConnectionConfig) -> dict[str, Any]:
+    said = body.model_dump(exclude_none=True, exclude={"custom", "contact_id", "phone", "tags"})
+    values = {PATHS.get(name, name): value for name, value in said.items()}
+    if body.phone is not None:
+        values["phone"] = _phone(body.phone, connection)
+    if isinstance(body, ContactBody):
+        if body.tags is not None:
+            values["tags"] = frozenset(tag for tag in body.tags if tag.strip())
+        for name, value in body.custom.items():
+            if name not in connection.custom:
+                near = nearest(name, connection.custom)
+                raise Wrong(
+                    f"custom.{name}: the connection {connection.name} has no such field{near}; list it under `custom`"
+                )
+            values[f"custom.{name}"] = value
+    return values
+
+
+def _phone(given: str | None, connection: ConnectionConfig) -> str | None:
+    if given is None:
+        return None
+    try:
+        return normalize.phone(given, connection.default_region)
+    except normalize.Invalid as why:
+        raise Wrong(f"phone: {why}") from None
+
+
+def _contact(values: dict[str, Any]) -> Contact:
+    try:
+        return Contact.from_paths(values)
+    except ValidationError as error:
+        raise Wrong(said(error)) from None
+
+
+def said(error: ValidationError) -> str:
+    """Every fault in one sentence, without the values."""
+    return "; ".join(
+        f"{'.'.join(map(str, one['loc']))}: {one['msg'].removeprefix('Value error, ')}".removeprefix(": ")
+        for one in error.errors(include_url=False, include_input=False)
+    )
+
+
+def utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+__all__ = [
+    "EVENTS", "PEOPLE", "ContactBody", "ConversionBody", "StageBody", "SubscriptionBody", "Wrong", "contact_record",
+    "conversion_record", "said", "utc",
+]  # fmt: skip

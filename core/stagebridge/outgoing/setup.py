@@ -1,0 +1,45 @@
+"""From a configuration to messages that are noted and sent."""
+
+from __future__ import annotations
+
+import logging
+
+from stagebridge.clock import Clock, SystemClock
+from stagebridge.config import Config
+from stagebridge.ledger.store import Ledger
+from stagebridge.outgoing.guard import Guard
+from stagebridge.outgoing.noting import AlertNotes, Noting
+from stagebridge.outgoing.outlets import Outlets
+from stagebridge.outgoing.poster import Poster
+from stagebridge.outgoing.sender import Post, Sender
+from stagebridge.sync.desk import Desk
+
+ALERTS = logging.getLogger("stagebridge.alerts")
+
+
+class Outgoing:
+    """The messages of one configuration. Alerts are noted from now on; what the engine decides, once it is attached."""
+
+    def __init__(self, config: Config, clock: Clock | None = None) -> None:
+        self.config = config
+        self.clock = clock or SystemClock()
+        self.outlets = Outlets(config, clock)
+        self.alerts = AlertNotes(self.outlets, self.clock)
+        if self.outlets:
+            ALERTS.addHandler(self.alerts)
+
+    def attach(self, desk: Desk) -> None:
+        if self.outlets:
+            desk.watches.append(Noting(self.outlets))  # after what fires events: they are told of too
+            desk.ending.append(self.alerts.write)
+
+    def sender(self, ledger: Ledger, post: Post | None = None) -> Sender:
+        """`post` is what posts, through the guard unless given."""
+        posting = post or Poster(Guard(self.config.outgoing.allow)).post
+        return Sender(ledger, self.outlets, posting, self.clock, self.alerts)
+
+    def close(self) -> None:
+        ALERTS.removeHandler(self.alerts)
+
+
+__all__ = ["Outgoing"]

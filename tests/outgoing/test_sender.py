@@ -1,0 +1,203 @@
+"""On the way out: in order, for three days, and nobody waits for somebody else."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from stagebridge.clock import ManualClock
+from stagebridge.endpoint import Answer
+from stagebridge.errors import ConfigError
+from stagebridge.outgoing import inspect, schedule
+from told_kit import Queue, alert_each, queue, sends
+
+HERE, THERE = "https://here.example.com/in", "https://there.example.com/in"
+BOTH = {"here": sends(HERE, events=["conflict.opened"]), "there": sends(THERE, events=["conflict.opened"])}
+START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def q(tmp_path: Path) -> Iterator[Queue]:
+    with queue(tmp_path, ManualClock(START), BOTH) as made:
+        yield made
+
+
+def about(q: Queue, url: str) -> list[str]:
+    """Which names arrived there, in the order in which they did."""
+    return [t.said["data"]["facts"]["connection"] for t in q.receiver.taken if t.url == url]
+
+
+def states(q: Queue) -> dict[str, str]:
+    return {e["name"]: e["state"] for e in inspect.endpoints(q.ledger, q.outgoing.outlets)}
+
+
+def test_each_endpoint_has_everything_in_the_order_in_which_it_happened(q: Queue) -> None:
+    names = [f"c{n:03d}" for n in range(50)]
+    alert_each(q, names)
+    q.send()
+    assert about(q, HERE) == about(q, THERE) == names
+    sequence = [t.said["sequence"] for t in q.receiver.taken if t.url == HERE]
+    assert sequence == sorted(set(sequence))
+
+
+def test_an_endpoint_that_is_down_holds_up_no_other_and_gets_everything_in_order_once_it_is_back(q: Queue) -> None:
+    q.receiver.down = {HERE}
+    alert_each(q, ["a", "b"])
+    q.send()
+    assert about(q, THERE) == ["a", "b"]
+    assert len([t for t in q.receiver.tries if t.url == HERE]) == 1  # nothing passes what waits
+    alert_each(q, ["c"])
+    q.receiver.down = set()
+    q.clock.advance(10)
+    q.send()
+    assert about(q, HERE) == about(q, THERE) == ["a", "b", "c"]
+    assert states(q) == {"here": "active", "there": "active"}
+
+
+def test_a_message_is_tried_for_three_days_then_put_aside_and_the_endpoint_waits_for_somebody(q: Queue) -> None:
+    q.receiver.down = {HERE}
+    alert_each(q, ["a", "b"])
+    for _ in range(200):
+        q.send()
+        q.clock.advance(1800)
+    mine = [t for t in q.receiver.tries if t.url == HERE]
+    assert len(mine) == len(schedule.DELAYS) + 1
+    assert len({t.headers["webhook-id"] for t in mine}) == 1
+    assert len({t.headers["webhook-timestamp"] for t in mine}) == len(mine)
+    gaps = [later.at - earlier.at for earlier, later in itertools.pairwise(mine)]
+    assert all(gap >= wanted * 0.8 for gap, wanted in zip(gaps, schedule.DELAYS, strict=True))
+    assert 2.4 * 86400 < mine[-1].at - mine[0].at < 3.8 * 86400
+    assert states(q) == {"here": "paused", "there": "active"}
+    [letter] = inspect.dead_letters(q.ledger)
+    q.receiver.down = set()
+    q.clock.advance(86400)
+    q.send()
+    assert about(q, HERE) == []  # paused: somebody is to look at it first
+    inspect.release(q.ledger, int(letter["id"].partition(":")[2]), retry=True)
+    assert inspect.resume(q.ledger, "here") == 2
+    q.send()
+    assert about(q, HERE) == ["a", "b"]
+
+
+def test_delays_grow_and_endpoints_that_failed_together_do_not_come_back_together() -> None:
+    for failures in range(1, len(schedule.DELAYS) + 1):
+        least, most = (schedule.delay(failures, chance=c) or 0 for c in (0.0, 1.0))
+        assert least == pytest.approx(schedule.DELAYS[failures - 1] * 0.8)
+        assert most == pytest.approx(schedule.DELAYS[failures - 1] * 1.2)
+    assert schedule.delay(len(schedule.DELAYS) + 1) is None
+    assert sum(schedule.DELAYS) == pytest.approx(71.6 * 3600, rel=0.01)
+    assert len({schedule.delay(3) for _ in range(20)}) > 1
+
+
+@pytest.mark.parametrize(("asked", "waits"), [("120", 120), ("86400", 3600), ("soon", 5), ("-1", 5)])
+def test_whoever_asks_for_time_gets_it_up_to_an_hour(q: Queue, asked: str, waits: float) -> None:
+    q.receiver.script = [Answer(429, {"retry-after": asked})]
+    alert_each(q, ["a"])
+    q.send()
+    tries = len(q.receiver.tries)
+    q.clock.advance(waits * 0.75)
+    q.send()
+    assert len(q.receiver.tries) == tries
+    q.clock.advance(waits * 0.5)
+    q.send()
+    assert len(q.receiver.tries) == tries + 2
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 401, 404, 500, 503])
+def test_whatever_is_no_success_and_no_farewell_is_tried_again(q: Queue, status: int) -> None:
+    q.receiver.script = [status, status, 204]
+    alert_each(q, ["a"])
+    q.send()
+    assert q.receiver.taken == []
+    q.clock.advance(10)
+    q.send()
+    assert about(q, HERE) == about(q, THERE) == ["a"]
+
+
+def test_one_message_that_an_endpoint_will_not_have_does_not_stop_the_others_for_long(q: Queue) -> None:
+    def picky(url: str, body: bytes, headers: dict[str, str]) -> Answer:
+        q.receiver.script = [422 if b'"connection":"bad"' in body else 200]
+        return q.receiver(url, body, headers)
+
+    alert_each(q, ["good", "bad", "later"])
+    for _ in range(5):
+        sender = q.outgoing.sender(q.ledger, picky)
+        sender.flush()
+        sender.close()
+        q.clock.advance(2400)
+    assert about(q, HERE) == ["good", "later"]
+    assert [x["connection"] for x in inspect.dead_letters(q.ledger)] == ["here", "there"]
+    assert states(q) == {"here": "active", "there": "active"}
+
+
+def test_an_endpoint_that_says_nobody_listens_is_asked_no_more(q: Queue) -> None:
+    q.receiver.script = [410]
+    alert_each(q, ["a", "b"])
+    q.send()
+    q.clock.advance(90_000)
+    q.send()
+    assert len(q.receiver.tries) == 2
+    assert states(q) == {"here": "paused", "there": "paused"}
+
+
+def test_messages_are_sent_once_more_by_id_and_by_time_under_their_own_id(q: Queue) -> None:
+    alert_each(q, ["a"])
+    q.clock.advance(3600)
+    alert_each(q, ["b", "c"])
+    q.send()
+    first = {t.said["data"]["facts"]["connection"]: t.headers["webhook-id"] for t in q.receiver.taken}
+    q.receiver.taken.clear()
+    assert inspect.replay(q.ledger, q.outgoing.outlets, ids=[first["a"]]) == 2
+    q.send()
+    assert about(q, HERE) == about(q, THERE) == ["a"]
+    assert {t.headers["webhook-id"] for t in q.receiver.taken} == {first["a"]}
+    q.receiver.taken.clear()
+    since = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+    assert inspect.replay(q.ledger, q.outgoing.outlets, since=since, to=["there"]) == 2
+    q.send()
+    assert (about(q, HERE), about(q, THERE)) == ([], ["b", "c"])
+    for wrong in ({"ids": ["msg_none"]}, {"since": since, "to": ["nobody"]}):
+        with pytest.raises(ConfigError):
+            inspect.replay(q.ledger, q.outgoing.outlets, **wrong)
+
+
+def test_two_processes_never_post_to_one_endpoint_at_once(q: Queue) -> None:
+    alert_each(q, [f"c{n}" for n in range(20)])
+    one, other = q.sender(), q.sender()
+    futures = [*one.begin(), *other.begin()]
+    for future in futures:
+        future.result()
+    one.flush()
+    one.close()
+    other.close()
+    for url in (HERE, THERE):
+        arrived = about(q, url)
+        assert sorted(arrived) == sorted(f"c{n}" for n in range(20))  # each once
+        assert arrived == [f"c{n}" for n in range(20)]
+
+
+def test_the_lease_of_a_killed_process_runs_out_and_its_post_is_made_again(q: Queue) -> None:
+    alert_each(q, ["a"])
+
+    class Killed(BaseException):
+        pass
+
+    def dies(url: str, body: bytes, headers: dict[str, str]) -> Answer:
+        q.receiver(url, body, headers)
+        raise Killed
+
+    sender = q.outgoing.sender(q.ledger, dies)
+    sender._release = lambda name: None  # type: ignore[method-assign]  # a killed process gives nothing back
+    for future in sender.begin():
+        with pytest.raises(Killed):
+            future.result()
+    q.receiver.taken.clear()
+    q.send()
+    assert q.receiver.taken == []
+    q.clock.advance(61)
+    q.send()
+    assert about(q, HERE) == about(q, THERE) == ["a"]
