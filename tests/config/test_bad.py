@@ -117,7 +117,7 @@ def test_a_lifecycle_file_tells_its_own_lines(say: Any) -> None:
     ("crm: hubspot", "2: connections.crm: an account is a table: {type: …, …}"),
     (
         "crm: {token: '${HUBSPOT_TOKEN}'}",
-        "2: connections.crm.type: say which platform it is: `type:` one of file, hubspot, meta, omnisend, salesforce, tiktok, webhook, zapier, zendesk",
+        "2: connections.crm.type: say which platform it is: `type:` one of file, hubspot, make, meta, omnisend, salesforce, tiktok, webhook, zapier, zendesk",
     ),
     (
         "crm: {type: hubspt}",

@@ -316,24 +316,10 @@ class WebhookBench(Bench):
         raise NotImplementedError
 
 
-class ZapierBench(SandboxBench):
-    """An account with a catch hook; it holds nobody."""
+class PostedBench(SandboxBench):
+    """A platform that holds nobody: it is told, and what its users know of people, they tell our API."""
 
-    PEOPLE = "platform: zapier\nlanguage: 1\ncontact: {id: id, fields: {email: {read: email}}}\n"
-    """What the suite looks at as long as no shipped mapping says what Zaps hand in."""
-
-    def settings(self) -> Mapping[str, Any]:
-        return {
-            "base_url": self.box.url, "catch_hook": f"{self.box.url}/hooks/catch/1000001/abc123/",
-            "secret": "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX",
-        }  # fmt: skip
-
-    def source(self, connector: Connector) -> str:
-        return str(self.folder / "people.yaml")
-
-    def _overlaid(self, settings: ConnectorSettings) -> str | None:
-        (self.folder / "people.yaml").write_text(self.PEOPLE, "utf-8")
-        return "people.yaml"
+    SECRET = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"
 
     def put(self, payloads: Sequence[Mapping[str, Any]]) -> list[str]:
         raise NotImplementedError
@@ -346,6 +332,26 @@ class ZapierBench(SandboxBench):
 
     def held(self) -> Mapping[str, Mapping[str, Any]]:
         raise NotImplementedError
+
+
+class ZapierBench(PostedBench):
+    """An account with a catch hook."""
+
+    def settings(self) -> Mapping[str, Any]:
+        hook = f"{self.box.url}/hooks/catch/1000001/abc123/"
+        return {"base_url": self.box.url, "catch_hook": hook, "secret": self.SECRET}
+
+
+class MakeBench(PostedBench):
+    """A custom webhook at the beginning of a scenario."""
+
+    def settings(self) -> Mapping[str, Any]:
+        if not self.box.state()["hooks"]:
+            self.box.seed({"hooks": [{"token": "4f9c2ab17d", "api_key": "key-of-the-hook", "scenario": {}}]})
+        return {
+            "base_url": self.box.url, "custom_webhook": f"{self.box.url}/4f9c2ab17d", "api_key": "key-of-the-hook",
+            "secret": self.SECRET,
+        }  # fmt: skip
 
 
 class FileBench(Bench):

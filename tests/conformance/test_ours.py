@@ -8,6 +8,7 @@ from stagebridge_file import File
 from conformance.benches import (
     FileBench,
     HubSpotBench,
+    MakeBench,
     MetaBench,
     OmnisendBench,
     SalesforceBench,
@@ -18,6 +19,7 @@ from conformance.benches import (
 )
 from stagebridge.testing import conformance
 from stagebridge_hubspot import HubSpot
+from stagebridge_make import Make
 from stagebridge_meta import Meta
 from stagebridge_omnisend import Omnisend
 from stagebridge_salesforce import Salesforce
@@ -32,6 +34,7 @@ TestMeta = conformance(Meta, sandbox=MetaBench)
 TestTikTok = conformance(TikTok, sandbox=TikTokBench)
 TestZendesk = conformance(Zendesk, sandbox=ZendeskBench)
 TestOmnisend = conformance(Omnisend, sandbox=OmnisendBench)
+TestMake = conformance(Make, sandbox=MakeBench)
 TestWebhook = conformance(Webhook, sandbox=WebhookBench)
 TestZapier = conformance(Zapier, sandbox=ZapierBench)
 TestFile = conformance(File, sandbox=FileBench)

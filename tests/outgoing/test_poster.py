@@ -27,8 +27,8 @@ HOST = "hooks.example.com"
 BODY = b'{"type": "contact.changed"}'
 QUICK = 0.25
 """Seconds for a whole post, where it is to run out."""
-GRACE = 3.0
-"""Seconds that a busy machine may be late."""
+GRACE = 2.0
+"""Seconds that a busy machine may be late; without a bound, it would be many more."""
 
 
 @contextmanager
@@ -233,7 +233,7 @@ def test_a_large_answer_is_read_as_far_as_it_may_be_of_use(flood: tuple[bytes, b
     ],
     ids="status long-lines many-lines continue chunk-heads trailers".split(),
 )
-def test_a_head_without_an_end_costs_a_megabyte_and_no_time(flood: tuple[bytes, bytes]) -> None:
+def test_a_head_without_an_end_is_not_read_for_long(flood: tuple[bytes, bytes]) -> None:
     with receiving(floods(*flood)) as receiver:
         tracemalloc.start()
         began = time.monotonic()
@@ -241,8 +241,8 @@ def test_a_head_without_an_end_costs_a_megabyte_and_no_time(flood: tuple[bytes, 
             post(receiver)
         took, (_, most) = time.monotonic() - began, tracemalloc.get_traced_memory()
         tracemalloc.stop()
-    assert took < 2 * GRACE
-    assert most < 6 * MOST_READ
+    assert took < GRACE
+    assert most < 8 * MOST_READ
 
 
 def test_a_compressed_answer_stays_as_small_as_it_came() -> None:

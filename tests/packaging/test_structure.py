@@ -16,13 +16,20 @@ EACH = pytest.mark.parametrize("it", CONNECTORS, ids=lambda d: d.name)
 EVERY = pytest.mark.parametrize("it", ALL, ids=lambda d: d.name)
 
 
+def connector_of(it: Distribution) -> type[Connector]:
+    [entry] = [e for e in entry_points(group="stagebridge.connectors") if e.name == it.folder.name]
+    loaded: type[Connector] = entry.load()
+    return loaded
+
+
 @EACH
 def test_a_connectors_folder_holds_what_every_one_holds(it: Distribution) -> None:
     name = it.folder.name
     assert it.name == f"stagebridge-{name}"
+    form = "api" if connector_of(it).capabilities.api else name
     for path in (
         it.folder / "README.md", it.package / "__init__.py", it.package / "connector.py", it.package / "codes.py",
-        it.package / "py.typed", ROOT / "tests" / name,
+        it.package / "py.typed", ROOT / "mappings" / f"{form}.yaml", ROOT / "tests" / name,
     ):  # fmt: skip
         assert path.exists(), path.relative_to(ROOT)
 
@@ -42,23 +49,12 @@ def test_a_connector_is_of_the_same_version_as_the_core_and_registers_its_class(
     assert connector.platform == it.folder.name
 
 
-def connector_of(it: Distribution) -> type[Connector]:
-    [entry] = [e for e in entry_points(group="stagebridge.connectors") if e.name == it.folder.name]
-    found: type[Connector] = entry.load()
-    return found
-
-
-@EACH
-def test_a_platform_has_a_mapping_of_its_own_unless_it_speaks_our_form(it: Distribution) -> None:
-    assert (ROOT / "mappings" / f"{it.folder.name}.yaml").exists() != connector_of(it).capabilities.api
-
-
 @EACH
 def test_a_platform_that_is_reached_over_the_network_has_a_stand_in(it: Distribution) -> None:
     stands = {e.name for e in entry_points(group="stagebridge.sandboxes")}
     over_http = any("stagebridge.http" in path.read_text("utf-8") for path in it.modules())
-    posted_to = connector_of(it).capabilities.posts is not None  # by core, which has the address from its user
-    assert it.folder.name in stands if over_http else it.folder.name not in stands or posted_to
+    posted_to = connector_of(it).capabilities.posts is not None  # core posts, a connector only says where
+    assert over_http <= (it.folder.name in stands) <= (over_http or posted_to)
 
 
 @EVERY

@@ -59,6 +59,12 @@ class Notes(Platform):
         due, self.sent = self.sent, []
         return [{"method": "POST", "url": url, **h} for h in due]
 
+    def act(self, data: Any, here: str) -> Any:
+        if "copy" not in data:
+            raise ValueError("an act says what to copy")
+        answer = requests.post(f"{here}/notes", json={"text": data["copy"]}, timeout=5)
+        return {"status": answer.status_code}
+
     def undelivered(self, request: dict[str, Any]) -> None:
         self.sent.append({"headers": request["headers"], "body": request["body"]})
 
@@ -405,6 +411,18 @@ class Receiver(BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         pass
+
+
+def test_whom_a_stand_in_calls_may_call_back_before_he_answers(box: Sandbox) -> None:
+    assert box.act({"copy": "one"}) == {"status": 200}
+    answer = requests.post(f"{box.url}/_sandbox/act", json={"copy": "two"}, timeout=10)
+    assert (answer.status_code, answer.json()) == (200, {"status": 200})
+    assert box.state()["notes"] == ["one", "two"]
+
+
+def test_an_act_that_makes_no_sense_is_a_400_with_a_sentence(box: Sandbox) -> None:
+    answer = requests.post(f"{box.url}/_sandbox/act", json={}, timeout=5)
+    assert (answer.status_code, answer.json()) == (400, {"error": "ValueError: an act says what to copy"})
 
 
 def test_webhooks_are_delivered_and_come_again_if_they_are_not_accepted(box: Sandbox) -> None:

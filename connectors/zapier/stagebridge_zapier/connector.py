@@ -60,6 +60,9 @@ ZAPIER_HOOK=
             return None
         return Endpoint(s.catch_hook.get_secret_value(), s.sends, "flat", s.secrets, rate=RATE)
 
+    def subscriber(self, url: str, type: str) -> Endpoint:
+        return Endpoint(url, (type,), "flat", self.settings.secrets, rate=RATE)
+
     def unfit(self, url: str) -> str | None:
         return unfit(url, self.settings.base_url)
 

@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from stagebridge.connector import ConnectorSettings
 from stagebridge.endpoint import Happening
-from stagebridge.outgoing.signing import wrong_with
+from stagebridge.standard_webhooks import unfit_to_sign
 from stagebridge_zapier.address import unfit
 
 
@@ -39,7 +39,7 @@ class ZapierSettings(ConnectorSettings):
         if self.old_secret is not None and self.secret is None:
             raise ValueError("old_secret: it signs beside secret, and there is none")
         for name, secret in (("secret", self.secret), ("old_secret", self.old_secret)):
-            if secret is not None and (why := wrong_with(secret.get_secret_value())):
+            if secret is not None and (why := unfit_to_sign(secret.get_secret_value())):
                 raise ValueError(f"{name}: {why}")
         return self
 

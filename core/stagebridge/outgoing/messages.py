@@ -89,14 +89,12 @@ Data = ContactChanged | StageChanged | ConversionCreated | AlertRaised
 
 
 class Message(_Told):
-    """The body of a post, in its full form."""
+    """The body of a post, in its full form; `type` and `data` say what happened (`schema`)."""
 
     id: str
-    type: str
     version: Literal[1] = 1
     timestamp: datetime
     sequence: int
-    data: Data
 
 
 def person_of(key: str, values: Mapping[str, Any]) -> Person:

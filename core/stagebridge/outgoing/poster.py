@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping
 from contextlib import closing
 from http.client import HTTPConnection, HTTPException
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import Any, ClassVar, cast
 
 from requests.adapters import DEFAULT_CA_BUNDLE_PATH
 
@@ -24,15 +24,12 @@ from stagebridge.errors import NoAnswer, StagebridgeError
 from stagebridge.http import USER_AGENT
 from stagebridge.outgoing.guard import Forbidden, Guard, Target
 
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer, WriteableBuffer
-
 LARGEST_BODY = 256 * 1024
 """Bytes of a message. Standard Webhooks advises less than 20 kB, and a contact with all its fields has a few: what is larger
 is a mistake, and many receivers refuse it."""
 LARGEST_ANSWER = 64 * 1024
 """Bytes of an answer's body that are read: it says whether the message was taken, and no more is of use."""
-MOST_READ = 1024 * 1024
+MOST_READ = 256 * 1024
 """Bytes that an answer may be all in all, its head and its framing included."""
 
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -86,11 +83,10 @@ class Poster:
             raise NotSent(f"no connection to {target.host}: {_said(error)}") from error
         if not target.tls:
             return connection
-        try:
-            connection.settimeout(max(0.001, until - time.monotonic()))  # of the whole handshake
+        connection.settimeout(max(0.001, until - time.monotonic()))  # of the whole handshake
+        try:  # `ssl` takes the socket over, and closes it where it fails
             return self._tls.wrap_socket(connection, server_hostname=target.host)
         except OSError as error:
-            connection.close()
             raise NotSent(f"no TLS with {target.host}: {_said(error)}") from error
 
 
@@ -108,7 +104,7 @@ class _Wire(io.RawIOBase):
         self._connection.settimeout(left)
         return self._connection
 
-    def sendall(self, data: ReadableBuffer) -> None:
+    def sendall(self, data: bytes) -> None:
         rest = memoryview(data)
         while rest:
             rest = rest[self._in_time().send(rest) :]
@@ -119,7 +115,7 @@ class _Wire(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: WriteableBuffer) -> int:
+    def readinto(self, buffer: Any) -> int:
         got = self._in_time().recv_into(buffer)
         self._room -= got
         if self._room < 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from urllib.parse import urlsplit
 
 from stagebridge.clock import Clock, SystemClock
 from stagebridge.config import Config
@@ -35,8 +36,13 @@ class Outgoing:
 
     def sender(self, ledger: Ledger, post: Post | None = None) -> Sender:
         """`post` is what posts, through the guard unless given."""
-        posting = post or Poster(Guard(self.config.outgoing.allow)).post
+        posting = post or Poster(Guard(self._allowed())).post
         return Sender(ledger, self.outlets, posting, self.clock, self.alerts)
+
+    def _allowed(self) -> list[str]:
+        """Hosts that the configuration's owner names: also where a stand-in is in a platform's place."""
+        stand_ins = [c.settings.base_url for c in self.outlets.connectors.values() if c.settings.base_url]
+        return [*self.config.outgoing.allow, *(urlsplit(url).netloc for url in stand_ins)]
 
     def close(self) -> None:
         ALERTS.removeHandler(self.alerts)

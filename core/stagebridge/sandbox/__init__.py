@@ -14,6 +14,8 @@ from outside:
     POST /_sandbox/clock    {"advance": 60}             move its clock (seconds)
     POST /_sandbox/deliver  {"url": "http://…"}         send the webhooks that are due; answers {"sent": [status, …]}
     GET  /_sandbox/hooks?url=…                          or take them, signed for that URL: {"hooks": [{method, url, …}]}
+    POST /_sandbox/act      {…}                         let somebody there do what makes the platform call others; the form and
+                                                        what it answers are the platform's own, see its class
     GET  /_sandbox/state                                what the platform holds now
     GET  /_sandbox/requests?method=POST&path=*batch*    what came in: {"count", "by_route", "by_status", "by_endpoint",
                                                         "records", "last": […]}; the globs choose in `last` only

@@ -52,6 +52,8 @@ class App:
         if path == "/_sandbox/deliver" and call.method == "POST":
             # outside the lock and the loop: the receiver may well ask us something before it answers
             await self._send(send, await asyncio.to_thread(self._deliver, call))
+        elif path == "/_sandbox/act" and call.method == "POST":
+            await self._send(send, await asyncio.to_thread(self._act, call))
         elif path.startswith("/_sandbox/"):
             await self._send(send, self._side(call))
         else:
@@ -122,6 +124,14 @@ class App:
         try:
             return Answer(200, deliver(self.platform, str(call.json()["url"])))
         except (ValueError, KeyError, TypeError) as error:
+            return Answer(400, {"error": f"{type(error).__name__}: {error}"})
+
+    def _act(self, call: Call) -> Answer:
+        try:
+            return Answer(200, self.platform.act(call.json(), f"http://{call.headers.get('host', '')}"))
+        except StagebridgeError as error:
+            return Answer(400, {"error": str(error)})
+        except (ValueError, KeyError, TypeError, AttributeError, NotImplementedError) as error:
             return Answer(400, {"error": f"{type(error).__name__}: {error}"})
 
     def side(self, method: str, verb: str, data: Any) -> Any:

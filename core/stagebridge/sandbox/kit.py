@@ -172,6 +172,12 @@ class Platform(ABC):
         as sent."""
         return []
 
+    def act(self, data: Any, here: str) -> Any:
+        """Let somebody there do what makes the platform call others, and say what came of it. `here` is the URL under which
+        it is reached itself. Runs without the kit's lock, which is for looking at the platform and changing it only: whoever
+        is called may well call back before he answers."""
+        raise NotImplementedError(f"{self.name} calls nobody")
+
     def undelivered(self, request: dict[str, Any]) -> None:
         """One of `hooks` was not accepted: it is due again when the platform would try again."""
         raise NotImplementedError(f"{self.name} sends no webhooks")
