@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import NoReturn
 
@@ -54,17 +55,16 @@ def node_modules(package: Path, cache: Path) -> tuple[str, Path]:
         lacking("node", "there is no node, or no npm, on the PATH")
     home = cache / hashlib.sha256(package.read_bytes()).hexdigest()[:16]
     if not home.is_dir():
-        fetching = cache / f"{home.name}.{os.getpid()}"
-        fetching.mkdir()
+        fetching = Path(tempfile.mkdtemp(dir=cache))
         shutil.copy(package, fetching / "package.json")
-        quiet = "--no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error --fetch-retries=1".split()
-        done = subprocess.run(
-            [npm, "install", *quiet, "--cache", str(cache / "npm")], cwd=fetching, capture_output=True, text=True,
-            timeout=200,
-        )  # fmt: skip
+        quiet = "--no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error --fetch-retries=0 --fetch-timeout=30000".split()
+        command = [npm, "install", *quiet, "--cache", str(cache / "npm")]
+        done = subprocess.run(command, cwd=fetching, capture_output=True, text=True, timeout=200)
         if done.returncode != 0:
             shutil.rmtree(fetching)
-            lacking("node", f"npm could not fetch the packages of {package.parent.name}: {done.stderr.strip()[-300:]}")
+            lacking(
+                "node", f"npm could not fetch what {package.name} asks for: {done.stderr.strip().partition(chr(10))[0]}"
+            )
         try:
             fetching.rename(home)
         except OSError:  # another process was faster
