@@ -77,6 +77,9 @@ class Api:
         headers |= {"idempotency-key": once} if once is not None else {}
         return self.session.request(method, f"{self.url}/v1{path}", json=body, headers=headers, timeout=20)
 
+    def key_for(self, connection: str) -> str:
+        return keys.create(self.hall.writing, connection, 1, scope="api", connection=connection)
+
     def get(self, path: str) -> Any:
         answer = self.call("GET", path)
         assert answer.status_code == 200, answer.text
@@ -89,7 +92,12 @@ class Api:
 
 
 @contextmanager
-def serving_api(folder: Path, connections: Mapping[str, Any] | None = None, **sections: Any) -> Iterator[Api]:
+def serving_api(
+    folder: Path,
+    connections: Mapping[str, Any] | None = None,
+    secrets: Mapping[str, str] | None = None,
+    **sections: Any,
+) -> Iterator[Api]:
     accounts = {
         "zaps": {"type": "automation", "default_region": "GB", "custom": {"plan": "text"}},
         **(connections or {}),
@@ -98,7 +106,7 @@ def serving_api(folder: Path, connections: Mapping[str, Any] | None = None, **se
     path.write_text(json.dumps({"version": 1, "connections": accounts, **sections}), "utf-8")
     installed = {**connectors(), "automation": _Here()}
     with patch("stagebridge.config.reader.connectors", lambda: installed):
-        config = load_config(path, {"TOKEN": "pat-test", "SECRET": "sandbox-secret"})
+        config = load_config(path, {"TOKEN": "pat-test", "SECRET": "sandbox-secret", **(secrets or {})})
     hall = Hall(config, SystemClock())
     hall.open()
     settings = uvicorn.Config(make_app(hall), host=HOST, port=0, lifespan="off", log_level="warning", access_log=False)

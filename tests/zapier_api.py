@@ -193,7 +193,7 @@ class FakeApi:
         return 201, self.subscriptions[id]
 
     def _new(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        return {"id": str(uuid.uuid4()), **dict.fromkeys(FIELDS), **values}
+        return {"id": str(uuid.uuid4()), **dict.fromkeys(FIELDS), **values, "updated_at": "2026-11-26T10:00:00+00:00"}
 
     def _find(self, query: Mapping[str, Any]) -> list[dict[str, Any]]:
         wanted = {k: v for k, v in query.items() if k in ("email", "phone", "id")}

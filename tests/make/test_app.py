@@ -226,7 +226,7 @@ def test_the_polling_trigger_takes_the_newest_first_and_tells_them_apart_by_date
         "type": "date", "order": "desc", "id": "{{item.id}}", "date": "{{item.updated_at}}",
     }  # fmt: skip
     assert files["epoch"]["response"]["output"]["date"] == "{{item.updated_at}}"
-    assert files["communication"]["qs"]["limit"] == 100
+    assert files["communication"]["qs"]["limit"] == 1000
 
 
 def test_the_readme_lists_every_module_in_the_order_in_which_they_are_shown() -> None:

@@ -186,7 +186,7 @@ def test_a_poll_begins_where_the_user_chose(box: Sandbox, api: FakeApi) -> None:
     scenario = act(box, watch={"connection": connected(box, api), "since": at(2)})["scenario"]
     act(box, run=scenario)
     assert ids(box, scenario) == ["c-2", "c-3"]
-    assert "changed_since=2026-11-26T10%3A02%3A00%2B00%3A00&limit=100" in api.stub.seen[-1].path
+    assert "changed_since=2026-11-26T10%3A02%3A00%2B00%3A00&limit=1000" in api.stub.seen[-1].path
 
 
 def test_a_run_works_on_no_more_than_its_limit_and_the_next_goes_on(box: Sandbox, api: FakeApi) -> None:

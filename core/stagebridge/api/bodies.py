@@ -35,6 +35,7 @@ def _no_blank(value: Any) -> Any:
 
 
 Text = Annotated[Annotated[str, Field(max_length=2000)] | None, BeforeValidator(_no_blank)]
+Custom = Annotated[dict[str, Any], BeforeValidator(lambda value: {} if value is None else value)]
 Agreed = Annotated[Literal["granted", "denied"] | None, BeforeValidator(_no_blank)]
 Moment = Annotated[datetime | None, BeforeValidator(_no_blank)]
 Money = Annotated[Annotated[Decimal, Field(ge=0, allow_inf_nan=False)] | None, BeforeValidator(_no_blank)]
@@ -69,7 +70,7 @@ class ContactBody(Who):
     tags: list[str] | None = Field(
         default=None, max_length=200, description="All the tags that this program gives him."
     )
-    custom: dict[str, Any] = Field(default_factory=dict, description="Names that the connection's `custom` lists.")
+    custom: Custom = Field(default_factory=dict, description="Names that the connection's `custom` lists.")
 
 
 class StageBody(Who):
@@ -89,7 +90,7 @@ class ConversionBody(Who):
     currency: Text = None
     order_id: Text = None
     source_url: Text = None
-    custom: dict[str, Any] = Field(default_factory=dict)
+    custom: Custom = Field(default_factory=dict)
 
 
 class SubscriptionBody(_Body):

@@ -30,7 +30,7 @@ from stagebridge.outgoing.noting import uid_of
 from stagebridge.outgoing.shapes import Stored, body_of, flat_person
 from stagebridge.sync.side import from_ms, ms
 
-MOST = 100
+MOST = 1000
 """Contacts, or samples, in one answer."""
 
 
@@ -38,7 +38,8 @@ def shown(row: Any) -> dict[str, Any]:
     """A contact's row as programs see it."""
     person = orjson.loads(person_of(row.key, decode(row.data)).model_dump_json(exclude_unset=True))
     changed = from_ms(row.changed).isoformat() if row.changed else None
-    return {"id": row.key, **flat_person(person), "updated_at": changed}
+    said = flat_person(person)
+    return {"id": said.pop("contact_id"), **said, "updated_at": changed}
 
 
 def by_identity(

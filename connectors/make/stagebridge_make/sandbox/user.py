@@ -14,7 +14,7 @@ from stagebridge_make.sandbox.hooks import Hook, Hooks
 from stagebridge_make.sandbox.scenario import Bundle, Scenario
 
 EVERYBODY = "1970-01-01T00:00:00Z"
-PAGE = 100
+PAGE = 1000
 """Contacts that the app's polling trigger asks for."""
 
 

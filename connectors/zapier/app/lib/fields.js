@@ -28,16 +28,24 @@ const person = {
   country: 'GB',
   language: 'en',
   source: null,
-  tags: 'vip, beta',
+  tags: 'beta, vip',
   stage: 'lead',
   stage_at: '2026-11-26T10:00:00+00:00',
   lost_reason: null,
   custom: '{"plan": "pro"}',
 };
 
-const contactSample = { id: '8b1f0000-0000-4000-8000-000000000001', ...person };
+const contactSample = {
+  id: '8b1f0000-0000-4000-8000-000000000001',
+  ...person,
+  updated_at: '2026-11-26T10:00:00+00:00',
+};
 
-const contactFields = [{ key: 'id', label: 'Contact ID', primary: true }, ...contactOutput];
+const contactFields = [
+  { key: 'id', label: 'Contact ID', primary: true },
+  ...contactOutput,
+  { key: 'updated_at', label: 'Changed at', type: 'datetime' },
+];
 
 // How a person is named; the API asks for one of them.
 const email = { key: 'email', label: 'E-mail', helpText: 'An e-mail address or a phone number is needed.' };
