@@ -1,7 +1,4 @@
-"""The Zapier app, run by Zapier's own core: its definition, its answers, and the whole of it against an API.
-
-`STAGEBRIDGE_URL` and `STAGEBRIDGE_KEY` point the last one at a running `stagebridge serve` instead of the one that the tests bring.
-"""
+"""The Zapier app, run by Zapier's own core: its definition, its answers, and the whole of it against our API."""
 
 from __future__ import annotations
 
@@ -16,9 +13,10 @@ import pytest
 
 from distributions import ROOT
 from outside import node_modules
-from zapier_api import KEY, FakeApi
+from zapier_kit import Connected
 
 APP = ROOT / "connectors" / "zapier" / "app"
+TARGET = "%s/hooks/standard/1000001/fedcba/"
 TESTS = sorted(p.name for p in (APP / "test").glob("*.test.js"))
 
 
@@ -54,17 +52,12 @@ def test_what_an_api_answers_becomes_what_zapier_acts_on_and_its_users_read(node
     assert passed(node, "answers.test.js") >= 15
 
 
-def test_the_whole_app_works_against_our_api(node: tuple[str, Path]) -> None:
-    if "STAGEBRIDGE_URL" in os.environ:
-        given = {k: v for k, v in os.environ.items() if k.startswith("STAGEBRIDGE_")}
-        assert passed(node, "against_api.test.js", given) >= 18
-        return
-    with FakeApi() as api:
-        assert passed(node, "against_api.test.js", {"STAGEBRIDGE_URL": api.url, "STAGEBRIDGE_KEY": KEY}) >= 18
-        assert len(api.contacts) > 2
-        assert {s["name"] for s in api.conversions.values()} == {"Purchase"}
-        assert api.subscriptions == {}
-        assert {h["user-agent"] for _, path, h, _ in api.seen if path != "/v1/subscriptions"} == {"Zapier"}
+def test_the_whole_app_works_against_a_running_serve(node: tuple[str, Path], serve: Connected) -> None:
+    env = {"STAGEBRIDGE_URL": serve.api.url, "STAGEBRIDGE_KEY": serve.key, "STAGEBRIDGE_TARGET": TARGET % serve.box.url}
+    assert passed(node, "against_api.test.js", env) >= 19
+    assert len(serve.api.get("/contacts?changed_since=2020-01-01T00:00:00Z")) > 2
+    assert {s["name"] for s in serve.api.get("/samples/conversion.created")} == {"Purchase"}
+    assert serve.api.call("GET", "/subscriptions", key=serve.key).json() == []
 
 
 def test_the_app_pins_what_it_is_made_of_and_names_no_place_to_get_it_from() -> None:
