@@ -5,24 +5,24 @@ from datetime import UTC, datetime
 
 import pytest
 
-from stagebridge.clock import ManualClock
+from stagebridge.clock import ElasticClock, ManualClock
 from stagebridge.sandbox import Sandbox
-from zapier_api import FakeApi
+from zapier_kit import Connected, connected
 
 
 @pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(datetime(2026, 11, 26, 12, tzinfo=UTC))
-
-
-@pytest.fixture
-def box(clock: ManualClock) -> Iterator[Sandbox]:
+def box() -> Iterator[Sandbox]:
     # a clock that stands still: how long a test takes has no part in what a window holds
-    with Sandbox("zapier", clock=clock) as made:
+    with Sandbox("zapier", clock=ManualClock(datetime(2026, 11, 26, 12, tzinfo=UTC))) as made:
         yield made
 
 
-@pytest.fixture
-def api(box: Sandbox) -> Iterator[FakeApi]:
-    with FakeApi(f"{box.url}/hooks/standard/") as made:
+@pytest.fixture(scope="module")
+def clock() -> ElasticClock:
+    return ElasticClock()
+
+
+@pytest.fixture(scope="module")
+def serve(tmp_path_factory: pytest.TempPathFactory, clock: ElasticClock) -> Iterator[Connected]:
+    with connected(tmp_path_factory.mktemp("served"), clock) as made:
         yield made

@@ -38,8 +38,7 @@ def shown(row: Any) -> dict[str, Any]:
     """A contact's row as programs see it."""
     person = orjson.loads(person_of(row.key, decode(row.data)).model_dump_json(exclude_unset=True))
     changed = from_ms(row.changed).isoformat() if row.changed else None
-    said = flat_person(person)
-    return {"id": said.pop("contact_id"), **said, "updated_at": changed}
+    return {"id": row.key, **flat_person(person), "updated_at": changed}
 
 
 def by_identity(

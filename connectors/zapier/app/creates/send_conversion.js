@@ -1,7 +1,14 @@
 'use strict';
 
-const { create } = require('../lib/api');
+const { call, filled, replayKey } = require('../lib/api');
 const { custom, email, phone } = require('../lib/fields');
+
+// What happened, happened once: a replayed Zap must not count it again. What is said of a person (the other actions) has no
+// such key: a stage that is set again, after somebody else changed it, has to count again.
+const perform = (z, bundle) => {
+  const body = filled(bundle.inputData);
+  return call(z, bundle, 'POST', '/v1/conversions', { body, headers: { 'Idempotency-Key': replayKey(bundle, body) } });
+};
 
 module.exports = {
   key: 'send_conversion',
@@ -21,13 +28,13 @@ module.exports = {
       email,
       phone,
       { key: 'at', label: 'When', type: 'datetime', helpText: 'Now, if left empty.' },
-      { key: 'value', label: 'Value', type: 'number' },
+      { key: 'value', label: 'Value', type: 'number', helpText: 'Together with a currency.' },
       { key: 'currency', label: 'Currency', helpText: 'Three letters: `EUR`.' },
       { key: 'order_id', label: 'Order ID' },
       { key: 'source_url', label: 'Page', helpText: 'Where it happened on the web.' },
       custom,
     ],
-    perform: create('send_conversion', '/v1/conversions'),
+    perform,
     outputFields: [
       { key: 'id', label: 'Conversion ID', primary: true },
       { key: 'name', label: 'Name' },

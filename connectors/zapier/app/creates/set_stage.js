@@ -12,7 +12,7 @@ module.exports = {
   },
   operation: {
     inputFields: [email, phone, { ...stage, required: true }],
-    perform: create('set_stage', '/v1/stages'),
+    perform: create('/v1/stages'),
     outputFields: [...contactFields, { key: 'held', label: 'Held for a person', type: 'boolean' }],
     sample: { ...contactSample, held: false },
   },

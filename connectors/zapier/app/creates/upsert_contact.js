@@ -25,7 +25,7 @@ module.exports = {
       { key: 'tags', label: 'Tags', list: true },
       custom,
     ],
-    perform: create('upsert_contact', '/v1/contacts'),
+    perform: create('/v1/contacts'),
     outputFields: contactFields,
     sample: contactSample,
   },

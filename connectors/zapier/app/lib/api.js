@@ -58,10 +58,10 @@ const filled = (input) => {
   return Object.fromEntries(Object.entries(input || {}).filter(said));
 };
 
-// A replayed Zap asks for the same again: the API counts it once.
-const once = (bundle, key, body) => {
+// The same for a replay of the same Zap with the same inputs.
+const replayKey = (bundle, body) => {
   const zap = (bundle.meta && bundle.meta.zap && bundle.meta.zap.id) || '';
-  return createHash('sha256').update(sorted([zap, key, body])).digest('hex');
+  return createHash('sha256').update(sorted([zap, body])).digest('hex');
 };
 
 // JSON that does not depend on the order of keys.
@@ -72,9 +72,6 @@ const sorted = (value) =>
       : v,
   );
 
-const create = (key, path) => (z, bundle) => {
-  const body = filled(bundle.inputData);
-  return call(z, bundle, 'POST', path, { body, headers: { 'Idempotency-Key': once(bundle, key, body) } });
-};
+const create = (path) => (z, bundle) => call(z, bundle, 'POST', path, { body: filled(bundle.inputData) });
 
-module.exports = { call, create, filled };
+module.exports = { call, create, filled, replayKey };

@@ -35,16 +35,15 @@ const person = {
   custom: '{"plan": "pro"}',
 };
 
-const contactSample = {
-  id: '8b1f0000-0000-4000-8000-000000000001',
-  ...person,
-  updated_at: '2026-11-26T10:00:00+00:00',
-};
+const ID = '8b1f0000-0000-4000-8000-000000000001';
+
+const contactSample = { id: ID, contact_id: ID, ...person, updated_at: '2026-11-26T10:00:00+00:00' };
 
 const contactFields = [
-  { key: 'id', label: 'Contact ID', primary: true },
+  { key: 'id', label: 'ID', primary: true },
+  { key: 'contact_id', label: 'Contact ID' }, // under the name that it has in messages
   ...contactOutput,
-  { key: 'updated_at', label: 'Changed at', type: 'datetime' },
+  { key: 'updated_at', label: 'Changed', type: 'datetime' },
 ];
 
 // How a person is named; the API asks for one of them.

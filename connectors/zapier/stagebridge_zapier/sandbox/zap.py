@@ -25,6 +25,9 @@ STEP = 30
 REQUEUED = 60.0
 """Seconds until a step is tried again that was throttled without a time; Zapier's own is not documented."""
 
+CONVERSIONS = "/v1/conversions"
+"""Where a replay must not count twice; what is said of a person may be said again, and then counts again."""
+
 Step = Callable[[Mapping[str, Any]], tuple[str, Mapping[str, Any]]]
 
 
@@ -42,7 +45,7 @@ class Zap:
         self.clock: Clock = clock or SystemClock()
         self._session = requests.Session()
         self._session.trust_env = False
-        self._ours = {"Authorization": f"Bearer {key}", "User-Agent": "Zapier", "Accept": "application/json"}
+        self._ours = {"User-Agent": "Zapier", "Accept": "application/json", "Authorization": f"Bearer {key}"}
         [made] = self._tell(zaps=[{"event": event}])["zaps"]
         self.id: str = made["id"]
         self.target = self.box + made["path"]
@@ -67,6 +70,11 @@ class Zap:
                 self._tell(stopped={self.id: _said(answer)})
                 return
         self._tell(off=[self.id])
+
+    def reconnect(self, key: str) -> None:
+        """Another key: what waits goes on."""
+        self._ours["Authorization"] = f"Bearer {key}"
+        self._tell(stopped={self.id: ""})
 
     # --- what it receives and does -----------------------------------------------------------------------------
 
@@ -105,9 +113,9 @@ class Zap:
         return ended
 
     def _do(self, run: Mapping[str, Any], path: str, body: Mapping[str, Any]) -> bool:
-        inputs = json.dumps([self.id, path, body], sort_keys=True)
-        key = hashlib.sha256(inputs.encode()).hexdigest()
-        answer = self._call("POST", path, body, {"Idempotency-Key": key})
+        inputs = json.dumps([self.id, body], sort_keys=True)
+        once = {"Idempotency-Key": hashlib.sha256(inputs.encode()).hexdigest()} if path == CONVERSIONS else {}
+        answer = self._call("POST", path, body, once)
         if answer is not None and answer.status_code in (429, 503):
             after = answer.headers.get("Retry-After", "")
             wait = float(after) if after.isdigit() else REQUEUED
