@@ -106,6 +106,10 @@ CODES: Mapping[str, tuple[str, str]] = {
         "Nothing to do: the bad one is found and put aside, the others are sent.",
     ),
     "SB-ERROR": ("Something else that stagebridge says of itself.", "The sentence says what."),
+    "SB-HOOK-IN-PART": (
+        "A webhook was worked on, but not all of what it says could be read: the reason names the field.",
+        "Mend the connection's mapping, then `stagebridge dead-letters retry ID`; what counted already counts once.",
+    ),
     "SB-UNEXPECTED": (
         "A defect of stagebridge.",
         "Run it again with `--debug` and report the traceback; the ledger is as it was after the last finished step.",

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from stagebridge.errors import AuthError, GuardTripped, StagebridgeError
 from stagebridge.ledger import schema as t
 
-Alert = Literal["run.failed", "guard.tripped", "auth.failed", "conflict.opened", "deadline.near"]
+Alert = Literal["run.failed", "guard.tripped", "auth.failed", "conflict.opened", "deadline.near", "dead_letter.added"]
 ALERTS: tuple[Alert, ...] = get_args(Alert)
 
 log = logging.getLogger("stagebridge.alerts")
@@ -40,6 +40,12 @@ def of_error(error: StagebridgeError, run: int | None, connection: str | None = 
 def of_failures(failures: Mapping[str, StagebridgeError], run: int | None) -> None:
     for connection, error in failures.items():
         of_error(error, run, connection)
+
+
+def of_dead_letters(added: Mapping[str, int], run: int | None) -> None:
+    """{connection: how many}."""
+    for connection, count in sorted(added.items()):
+        alert("dead_letter.added", run=run, connection=connection, count=count)
 
 
 def of_conflicts(tx: sa.Connection, since: int, run: int | None) -> None:
