@@ -106,7 +106,7 @@ class Work:
         query = sa.select(c.id, c.connection, c.received, c.records).where(
             c.state == "waiting", c.connection.in_(list(self.sides))
         )
-        with self.engine.ledger.begin() as tx:
+        with self.engine.ledger.look() as tx:
             return list(tx.execute(query.order_by(c.id).limit(AT_ONCE)).all())
 
     def _together(self, rows: Sequence[Any]) -> None:
