@@ -1,4 +1,4 @@
-"""A real `stagebridge serve` on 127.0.0.1, and senders that sign."""
+"""A real `stagebridge serve` on 127.0.0.1, what is behind it without HTTP, and senders that sign."""
 
 from __future__ import annotations
 
@@ -23,10 +23,19 @@ from typing import Any
 import requests
 import sqlalchemy as sa
 
+from stagebridge.clock import Clock, SystemClock
 from stagebridge.config import Config, load_config
+from stagebridge.connector import HookRequest
 from stagebridge.contact import decode
+from stagebridge.delivery.setup import Events
 from stagebridge.ledger import schema as t
 from stagebridge.ledger.store import Ledger
+from stagebridge.sync.engine import Engine
+from stagebridge.sync.setup import open_sides
+from stagebridge.webhooks.doors import open_doors
+from stagebridge.webhooks.keeper import commit
+from stagebridge.webhooks.metrics import Metrics
+from stagebridge.webhooks.work import Work
 
 ROOT = Path(__file__).parents[1]
 KEY = bytes(range(24))
@@ -158,6 +167,39 @@ def _ready(served: Served) -> bool:
         return served.get("/readyz").status_code == 200
     except requests.ConnectionError:
         return False
+
+
+class Inbox:
+    """Doors, the ledger and the work of `stagebridge serve` in this process, without HTTP: what comes is committed as it would
+    be, and worked on when a test says so."""
+
+    def __init__(self, folder: Path, clock: Clock | None = None) -> None:
+        self.config = config_in(folder)
+        self.clock = clock or SystemClock()
+        self.doors = open_doors(self.config, self.clock)
+        sides, failures = open_sides(self.config, self.clock)
+        assert not failures, failures
+        ledger = Ledger.open(self.config.ledger)
+        self.engine = Engine(self.config.contacts, ledger, sides, self.config.lifecycle, self.clock)
+        self.events = Events(self.config, self.engine, self.clock)
+        self.work = Work(self.events, {s.name: s for s in sides}, Metrics())
+
+    def take(self, name: str, body: bytes, headers: Mapping[str, str]) -> None:
+        """Raises `Refused`."""
+        request = HookRequest("POST", f"https://hooks.example.com/hooks/{name}", dict(headers), body)
+        commit(self.engine.ledger, [self.doors[name].receive(request)])
+
+    def close(self) -> None:
+        self.engine.ledger.close()
+
+
+@contextmanager
+def inbox(folder: Path, clock: Clock | None = None) -> Iterator[Inbox]:
+    opened = Inbox(folder, clock)
+    try:
+        yield opened
+    finally:
+        opened.close()
 
 
 def config_in(folder: Path) -> Config:

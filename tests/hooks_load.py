@@ -34,19 +34,19 @@ def request(path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
-def drive(port: int, requests: Iterable[bytes], *, wide: int, rate: float | None = None) -> Load:
-    """Send all of them over `wide` connections, as fast as answers come, or `rate` a second."""
-    return asyncio.run(_drive(port, iter(requests), wide, rate))
+def drive(port: int, requests: Iterable[bytes], *, wide: int, rate: float | None = None, bunch: int = 1) -> Load:
+    """Send all of them over `wide` connections, as fast as answers come, or `rate` a second, so many at the same instant."""
+    return asyncio.run(_drive(port, iter(requests), wide, rate, bunch))
 
 
-async def _drive(port: int, requests: Iterator[bytes], wide: int, rate: float | None) -> Load:
+async def _drive(port: int, requests: Iterator[bytes], wide: int, rate: float | None, bunch: int) -> Load:
     load, began = Load(), time.perf_counter()
     numbered = enumerate(requests)
 
     async def one() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for number, text in numbered:
-            due = began + number / rate if rate else time.perf_counter()
+            due = began + number // bunch * bunch / rate if rate else time.perf_counter()
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
             # at a given rate an answer is late from when its request was due, also if no connection was free
             since = due if rate else time.perf_counter()

@@ -147,6 +147,10 @@ CODES: Mapping[str, tuple[str, str]] = {
         "Look at the reason: the receiver's name, its certificate, or what the message carries.",
     ),
     "SB-ERROR": ("Something else that stagebridge says of itself.", "The sentence says what."),
+    "SB-HOOK-IN-PART": (
+        "A webhook was worked on, but not all of what it says could be read: the reason names the field.",
+        "Mend the connection's mapping, then `stagebridge dead-letters retry ID`; what counted already counts once.",
+    ),
     "SB-UNEXPECTED": (
         "A defect of stagebridge.",
         "Run it again with `--debug` and report the traceback; the ledger is as it was after the last finished step.",

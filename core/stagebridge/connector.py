@@ -337,6 +337,11 @@ class ConnectorSettings(BaseModel):
         default=None, ge=0, description="Seconds until a change is visible to reads, if not the platform's usual."
     )
 
+    @property
+    def mapping_needed(self) -> str:
+        """Why a connection with these settings cannot do without a `mapping:` of its own; empty where it can."""
+        return ""
+
 
 class Connector(ABC):
     """One account of one platform.

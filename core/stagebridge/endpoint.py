@@ -16,7 +16,15 @@ from pydantic import SecretStr
 Happening = Literal["contact.changed", "contact.stage_changed", "conversion.created"]
 HAPPENINGS: tuple[Happening, ...] = get_args(Happening)
 
-Alert = Literal["run.failed", "guard.tripped", "auth.failed", "conflict.opened", "deadline.near", "endpoint.failing"]
+Alert = Literal[
+    "run.failed",
+    "guard.tripped",
+    "auth.failed",
+    "conflict.opened",
+    "deadline.near",
+    "dead_letter.added",
+    "endpoint.failing",
+]
 ALERTS: tuple[Alert, ...] = get_args(Alert)
 """What somebody should hear of at once; `stagebridge.sync.alerts` raises them."""
 

@@ -82,11 +82,11 @@ def test_the_queue_says_what_became_of_each(sh: Shell) -> None:
 
 def test_what_a_platform_refused_is_a_dead_letter_that_can_go_again(sh: Shell) -> None:
     sh.w.boxes["ads"].fault("status", script=["40002"])
-    sh("events", "send", str(rows(sh, {})))
+    assert "alert dead_letter.added run=2 connection=ads count=1" in sh("events", "send", str(rows(sh, {})))
     [letter] = sh.json("dead-letters")
     assert letter["id"].startswith("e")
     assert "tried again" in sh("dead-letters", "retry", letter["id"])
-    sh("events", "flush")
+    assert "alert" not in sh("events", "flush")
     assert counted(sh) == ["o-1"]
     assert "there is no dead delivery" in sh("dead-letters", "discard", letter["id"], code=2)
 

@@ -151,6 +151,9 @@ def test_a_lifecycle_file_tells_its_own_lines(say: Any) -> None:
      "2: connections.sales.account.on_mising: no such key (nearest: on_missing)"),
     (f"sales: {{{SALES}, campaigns: {{Lead: {{id: 701ak0000000001, stat: Sent}}}}}}",
      "2: connections.sales.campaigns.Lead.stat: no such key (nearest: status)"),
+    ("shop: {type: webhook, scheme: hmac, secret: '${HUBSPOT_TOKEN}'}",
+     "2: connections.shop.mapping: nothing says what the bodies of these webhooks mean; write `mapping: NAME.yaml`, for which "
+     "`stagebridge mappings show webhook` is an example"),
     (f"sales: {{{SALES}, overlap: many}}",
      "2: connections.sales.overlap: Input should be a valid number, unable to parse string as a number"),
 )  # fmt: skip

@@ -75,6 +75,16 @@ def test_new_conflicts_are_heard_of_once_and_without_anybodys_data(
     assert ADA not in caplog.text
 
 
+def test_new_dead_letters_are_heard_of_once(pair: World, caplog: pytest.LogCaptureFixture) -> None:
+    pair.boxes["crm"].seed([{"firstname": "", "jobtitle": "Nobody at all"}])
+    pair.boxes["sales"].seed({"Lead": [{"LastName": "[unknown]", "Company": "Ghost"}]})
+    pair.settle()
+    pair.sync()
+    added = [f for k, f in heard(caplog) if k == "dead_letter.added"]
+    assert [(f["connection"], f["count"]) for f in added] == [("crm", 1)]
+    assert added[0]["run"] in [r.id for r in pair.rows(sa.select(t.run))]
+
+
 def test_a_run_that_ends_in_a_defect_of_ours_does_not_stay_open_in_the_ledger(
     pair: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import os
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,10 @@ import standardwebhooks
 from pydantic import ValidationError
 
 from stagebridge.clock import ManualClock
-from stagebridge.connector import HookRequest
+from stagebridge.config import load_config
+from stagebridge.connector import HookRequest, Record
 from stagebridge.errors import AuthError, ConfigError
+from stagebridge.sync.setup import open_side
 from stagebridge_webhook import Webhook
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -148,7 +151,57 @@ def test_what_is_wrong_with_a_connection_is_said_and_never_its_secret(settings: 
 
 
 def test_a_connection_without_a_mapping_says_what_it_lacks_and_a_form_has_one() -> None:
-    with pytest.raises(ConfigError, match="no mapping") as caught:
+    with pytest.raises(ConfigError, match=r"write `mapping: NAME\.yaml`") as caught:
         _ = made(secret=NEW).default_mapping
     assert caught.value.code == "SB-WEBHOOK-MAPPING"
     assert made(scheme="typeform", secret="s").default_mapping == "typeform"
+
+
+STRINGIFIED = {
+    b'{ "a" : [1.0, 1E5, -0.0, 0.000001, 0.0000001, 1e21, 123456789012345678901234, 1.50] }':
+        '{"a":[1,100000,0,0.000001,1e-7,1e+21,1.2345678901234569e+23,1.5]}',
+    b'{"b": "Zo\\u00eb \\/ \\u2028 \\ud83d\\ude00 \\u0007 \\"", "a": null}': '{"b":"Zo\u00eb / \u2028 \U0001f600 \\u0007 \\"","a":null}',
+    b'[\n\t{"deep": {"x": []}, "t": true}\n]': '[{"deep":{"x":[]},"t":true}]',
+    b'{"big": 1e999, "n": 100000000000000000000}': '{"big":null,"n":100000000000000000000}',
+}  # fmt: skip
+"""What ECMA-262 says that JSON.stringify(JSON.parse(body)) is."""
+
+
+@pytest.mark.parametrize("body", STRINGIFIED)
+def test_what_was_signed_before_it_was_written_otherwise_is_accepted_where_that_is_asked_for(body: bytes) -> None:
+    key = "a-key-of-respond-io"
+    digest = hmac.new(key.encode(), STRINGIFIED[body].encode(), hashlib.sha256).digest()
+    headers = {"X-Webhook-Signature": base64.b64encode(digest).decode()}
+    settings = {"scheme": "hmac", "header": "X-Webhook-Signature", "encoding": "base64", "secret": key}
+    assert not refused(made(**settings, signed="compact_json"), hook(headers, body))
+    assert refused(made(**settings), hook(headers, body))
+    assert refused(made(**settings, signed="compact_json"), hook(headers, body + b"0"))
+    raw = {"X-Webhook-Signature": base64.b64encode(hmac.new(key.encode(), body, hashlib.sha256).digest()).decode()}
+    assert not refused(made(**settings, signed="compact_json"), hook(raw, body))
+
+
+@pytest.mark.parametrize("body", [b'"\\ud83d"', b"\xff", b'{"a', b"[" * 60_000, b"1" * 70_000, b"-", b"1e+e", b'"\n"'])
+def test_what_cannot_be_written_anew_is_refused_like_any_other(body: bytes) -> None:
+    connector = made(scheme="hmac", secret="a-key", signed="compact_json")
+    assert refused(connector, hook({"X-Signature": "00"}, body))
+
+
+def test_the_readmes_connection_of_respond_io_reads_what_respond_io_posts(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "connectors" / "webhook" / "README.md").read_text("utf-8")
+    connection, mapping = re.findall(r"```yaml\n(.*?)```", text.partition("## respond.io")[2], re.DOTALL)
+    (tmp_path / "stagebridge.yaml").write_text(connection, "utf-8")
+    (tmp_path / "respondio.yaml").write_text(mapping, "utf-8")
+    config = load_config(tmp_path / "stagebridge.yaml", {"RESPONDIO_KEY": "a-key"})
+    side = open_side(config.connections["chat"], config.lifecycle)
+    said = {
+        "event_type": "contact.lifecycle.updated", "event_id": "e1", "lifecycle": "Customer", "oldLifecycle": "Hot Lead",
+        "contact": {"id": 123, "firstName": "Ada", "email": "ada@example.com", "phone": "+60123456789", "lifecycle": "Customer"},
+    }  # fmt: skip
+    body = json.dumps(said, indent=1).encode()
+    signed = json.dumps(said, separators=(",", ":")).encode()
+    signature = base64.b64encode(hmac.new(b"a-key", signed, hashlib.sha256).digest()).decode()
+    [record] = side.connector.receive(hook({"x-webhook-signature": signature}, body))
+    assert isinstance(record, Record)
+    view = side.mapping.read(record.data, side.objects[0])
+    assert (view["email"], view["first_name"], view["stage"]) == ("ada@example.com", "Ada", "customer")
+    assert not view.problems

@@ -108,3 +108,23 @@ def test_durable_accepts_reach_a_third_of_an_endpoint_that_does_nothing_and_at_2
     assert load.statuses == {200: 4000}
     assert ours >= 0.3 * nothing
     assert load.slowest(0.01) < 0.1
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("bunch", [1, 20])
+def test_while_200_a_second_go_on_coming_half_of_them_are_worked_on_at_once_and_none_waits_long(
+    served: Served, bunch: int
+) -> None:
+    """Also where they come twenty at a time, so that it looks like one burst all along."""
+    drive(served.port, orders(0, 100), wide=8)
+    served.worked_on()
+    before = served.metric('applied_total{connection="shop"}')
+    load = drive(served.port, orders(1000, 2000), wide=32, rate=200, bunch=bunch)
+    applied = (served.metric('applied_total{connection="shop"}') - before) / load.seconds
+    print(f"by {bunch}: {applied:.0f} applied a second, p99 of the answers {load.slowest(0.01) * 1000:.0f} ms")
+    assert load.statuses == {200: 2000}
+    assert applied >= 100
+    assert load.slowest(0.01) < 0.1
+    served.worked_on()
+    assert len(held(served.folder)) == 2100

@@ -57,13 +57,10 @@ FORMS_SECRET=
 
     @property
     def default_mapping(self) -> str:
-        """A form's answers have one form everywhere; what anybody else sends, nobody knows but him."""
-        if self.settings.scheme == "typeform":
-            return "typeform"
-        raise ConfigError(
-            f"{self.connection or 'a connection of webhooks'} has no mapping", code="SB-WEBHOOK-MAPPING",
-            hint="Write `mapping: NAME.yaml`: which field of the body is what. `mappings show webhook` is an example.",
-        )  # fmt: skip
+        if self.settings.mapping_needed:
+            name = self.connection or "a connection of webhooks"
+            raise ConfigError(f"{name}: {self.settings.mapping_needed}", code="SB-WEBHOOK-MAPPING")
+        return "typeform"
 
     def check(self) -> Health:
         warnings = []

@@ -15,6 +15,8 @@ Scheme = Literal["standard", "hmac", "typeform", "path"]
 
 TOLD = (*HAPPENINGS, *ALERTS)
 """Everything that a message may be about."""
+OF_HMAC = ("header", "algorithm", "encoding", "prefix", "timestamp_header", "separator", "signed")
+"""Settings that only that scheme has."""
 SHORTEST = 16
 """Characters of a secret path: it is all that keeps strangers out."""
 HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -78,6 +80,10 @@ class WebhookSettings(ConnectorSettings):
     separator: str = Field(
         default=".", description="hmac: what stands between the time and the body where they are signed."
     )
+    signed: Literal["raw", "compact_json"] = Field(
+        default="raw",
+        description="hmac: what is signed: the bytes of the body, or what JSON.stringify makes of it where those do not fit.",
+    )
     window: float = Field(default=300.0, gt=0, description="Seconds after which a signed time is stale.")
     id_header: str | None = Field(
         default=None, description="A header with the delivery's id, the same when it is repeated."
@@ -100,10 +106,20 @@ class WebhookSettings(ConnectorSettings):
             wrong = wrong_with(self.scheme, secret.get_secret_value()) if secret is not None else None
             if wrong:
                 raise ValueError(f"{name}: {wrong}")
-        own = {"header", "algorithm", "encoding", "prefix", "timestamp_header", "separator"} & self.model_fields_set
+        own = set(OF_HMAC) & self.model_fields_set
         if self.scheme != "hmac" and own:
             raise ValueError(f"{', '.join(sorted(own))}: only `scheme: hmac` is told that; {self.scheme} has its own")
         return self
+
+    @property
+    def mapping_needed(self) -> str:
+        """A form's answers have one form everywhere; what anybody else sends, nobody knows but him."""
+        if self.scheme == "typeform" or self.secret is None:
+            return ""
+        return (
+            "nothing says what the bodies of these webhooks mean; write `mapping: NAME.yaml`, for which "
+            "`stagebridge mappings show webhook` is an example"
+        )
 
     def secrets(self) -> list[str]:
         return [s.get_secret_value() for s in (self.secret, self.old_secret) if s is not None]

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from stagebridge.connector import HookRequest
 from stagebridge.errors import AuthError
 from stagebridge.standard_webhooks import signature
+from stagebridge_webhook.compact import compact
 from stagebridge_webhook.settings import WebhookSettings
 
 SIGNATURES = 16
@@ -38,16 +39,23 @@ def _standard(request: HookRequest, settings: WebhookSettings, now: datetime) ->
 
 
 def _hmac(request: HookRequest, settings: WebhookSettings, now: datetime) -> bool:
-    signed = request.body
+    before = b""
     if settings.timestamp_header is not None:
         stamp = request.headers.get(settings.timestamp_header, "")
         if not _fresh(stamp, settings.window, now):
             return False
-        signed = stamp.encode("latin-1") + settings.separator.encode() + request.body
+        before = stamp.encode("latin-1") + settings.separator.encode()
     given = request.headers.get(settings.header, "")
     if not given.startswith(settings.prefix):
         return False
     given = given.removeprefix(settings.prefix)
+    if _fits(given, before + request.body, settings):
+        return True
+    again = compact(request.body) if settings.signed == "compact_json" else None
+    return again is not None and _fits(given, before + again, settings)
+
+
+def _fits(given: str, signed: bytes, settings: WebhookSettings) -> bool:
     digests = [hmac.new(s.encode(), signed, settings.algorithm).digest() for s in settings.secrets()]
     if settings.encoding == "hex":
         return _any_of([d.hex().encode() for d in digests], [given.lower()])

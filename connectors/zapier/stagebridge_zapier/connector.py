@@ -27,9 +27,9 @@ class Zapier(Connector):
     codes: ClassVar[Mapping[str, tuple[str, str]]] = CODES
     example = """\
 zapier:
-  type: zapier                   # Zaps of the app subscribe by themselves, with a key; the rest is for a catch hook
-  catch_hook: ${ZAPIER_HOOK}     # "Webhooks by Zapier" > Catch Hook shows it; leave it out without one
-  sends: [contact.stage_changed, conversion.created]
+  type: zapier                   # Zaps of the app subscribe by themselves, with a key
+  # catch_hook: ${ZAPIER_HOOK}             "Webhooks by Zapier" > Catch Hook shows it
+  # sends: [contact.stage_changed]         what it is told of; also contact.changed, conversion.created
 """
     credentials = """\
 # Zapier: a Zap whose trigger is "Webhooks by Zapier" > Catch Hook shows this address. Whoever knows it can start the Zap

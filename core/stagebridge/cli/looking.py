@@ -9,6 +9,7 @@ import typer
 from stagebridge.cli.console import STATE, emit, out, table
 from stagebridge.delivery import inspect as deliveries
 from stagebridge.sync import inspect
+from stagebridge.webhooks import inspect as hooks
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -70,7 +71,8 @@ def trace(who: Annotated[str, typer.Argument(help="E-mail or key.")], json_: Jso
 def dead_letters(context: typer.Context, json_: Json = False) -> None:
     if context.invoked_subcommand is not None:
         return
-    found = [*inspect.dead_letters(STATE.ledger()), *deliveries.dead_letters(STATE.ledger())]
+    ledger = STATE.ledger()
+    found = [*inspect.dead_letters(ledger), *deliveries.dead_letters(ledger), *hooks.dead_letters(ledger)]
     if json_:
         emit(found)
     else:
@@ -78,19 +80,21 @@ def dead_letters(context: typer.Context, json_: Json = False) -> None:
 
 
 def retry(which: Annotated[str, typer.Argument(help="The id from the list.")]) -> None:
-    """Try a dead letter again in the next sync."""
+    """Try a dead letter again in the next sync; a webhook also where `serve` runs."""
     _release(which, retry=True)
     out.print(f"{which} is tried again by the next sync")
 
 
 def discard(which: Annotated[str, typer.Argument(help="The id from the list.")]) -> None:
-    """Leave a dead letter untried until the contact changes."""
+    """Leave a dead letter untried until the contact changes; a webhook for good."""
     _release(which, retry=False)
-    out.print(f"{which} stays as it is until the contact changes")
+    out.print(f"{which} stays as it is" + ("" if which.startswith(hooks.LETTER) else " until the contact changes"))
 
 
 def _release(which: str, *, retry: bool) -> None:
-    if which.startswith("e") and which[1:].isdigit():
+    if which.startswith(hooks.LETTER):
+        hooks.release(STATE.ledger(), which, retry=retry)
+    elif which.startswith("e") and which[1:].isdigit():
         deliveries.release(STATE.ledger(), int(which[1:]), retry=retry)
     else:
         inspect.release(STATE.ledger(), which, retry=retry)

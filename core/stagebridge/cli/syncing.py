@@ -12,6 +12,7 @@ import typer
 from stagebridge.cli.console import STATE, emit, err, open_all, out, table
 from stagebridge.cli.events import collect, deliver, queued, show_collected, show_flush
 from stagebridge.cli.hooks import show_told, tell, told_json
+from stagebridge.cli.webhooks import show_worked_on, work_on
 from stagebridge.clock import spoken
 from stagebridge.config import GUARDS
 from stagebridge.delivery import inspect as deliveries
@@ -44,6 +45,7 @@ def plan(
 ) -> None:
     """Show who matches whom and what a sync would change; writes to no platform."""
     opened = open_all(progress=not json_)
+    worked_on = work_on(opened)
     made, report = opened.engine.plan(full=full, only=contact or (), limit=limit)
     report.failures |= opened.failures
     waiting = {n: s["queued"] for n, s in deliveries.counts(opened.engine.ledger).items() if s.get("queued")}
@@ -51,8 +53,10 @@ def plan(
         out_.write_text(json.dumps(made.to_json(), ensure_ascii=False), "utf-8")
     if json_:
         failed = {n: str(e) for n, e in report.failures.items()}
-        emit({"match": _match(report), **made.to_json(), "events": waiting, "failures": failed})
+        told = {"events": waiting, "webhooks": worked_on, "failures": failed}
+        emit({"match": _match(report), **made.to_json(), **told})
     else:
+        show_worked_on(worked_on)
         show_match(report)
         show_plan(made)
         for name, count in waiting.items():
@@ -75,6 +79,7 @@ def sync(
         raise ConfigError(f"there is no job '{job}'", hint="The job that exists is 'contacts'.")
     expect = _digest(plan_) if plan_ is not None else None
     opened = open_all(progress=not json_)
+    worked_on = work_on(opened)
     report = opened.engine.sync(full=full, only=contact or (), limit=limit, allow=_allowed(allow or []), expect=expect)
     report.failures |= opened.failures
     collected = collect(opened.events, report.failures)
@@ -82,10 +87,11 @@ def sync(
     messages = tell(opened)
     if json_:
         failed = {n: str(e) for n, e in report.failures.items()}
-        told = {"events": {n: f.to_json() for n, f in flushed.items()}, "failures": failed}
-        told["messages"] = told_json(messages)
+        sent = {n: f.to_json() for n, f in flushed.items()}
+        told = {"events": sent, "messages": told_json(messages), "webhooks": worked_on, "failures": failed}
         emit(report.to_json() | told | {"collected": {n: queued(q) for n, q in collected.items()}})
     else:
+        show_worked_on(worked_on)
         show_report(report)
         show_collected(collected)
         show_flush(flushed)
@@ -114,6 +120,7 @@ def scheduler(
         nonlocal done
         try:
             opened = open_all()
+            show_worked_on(work_on(opened))
             show_report(opened.engine.sync())
             show_collected(collect(opened.events, opened.failures))
             show_flush(deliver(opened.events, opened.failures))

@@ -62,6 +62,8 @@ class Connections:
         if conversions and (events is None or not events.reads):
             self.problems.add(table, "conversions", f"{here}.conversions", f"{table['type']} records no conversions")
         settings = self._settings(table, connector, here)
+        if settings is not None and "mapping" not in table and settings.mapping_needed:
+            self.problems.add(table, "mapping", f"{here}.mapping", settings.mapping_needed)
         if settings is None or len(self.problems) > before:
             return None
         return ConnectionConfig(

@@ -23,6 +23,7 @@ from stagebridge.ledger import schema as t
 from stagebridge.ledger.tables import update_by_id
 from stagebridge.sync import alerts
 from stagebridge.sync.desk import Desk
+from stagebridge.sync.letters import Letters
 from stagebridge.sync.side import Side, ms
 
 FIRST, LONGEST = 15, 3600
@@ -65,13 +66,14 @@ class Deliverer:
         """Send everything that is due. Raises `Busy` where another run is at work."""
         with self.desk.hold():
             self.desk.start("events")
+            letters = Letters(self.desk.ledger, self.desk.now)
             state = "failed"
             try:
                 for side in self.targets:
                     self._connection(side)
                 state = "failed" if self.failures else "ok"
             finally:
-                self._sum_up()
+                self._sum_up(letters)
                 alerts.of_failures(self.failures, self.desk.run_id)
                 self.desk.finish(state, {n: r.to_json() for n, r in self.reports.items()})
         return self.reports
@@ -211,11 +213,12 @@ class Deliverer:
             due = tx.scalar(query)
         return None if due is None else max(0.0, (due - self.desk.now) / 1000) + 0.01
 
-    def _sum_up(self) -> None:
+    def _sum_up(self, letters: Letters) -> None:
         d, now = t.delivery.c, self.desk.now
         with self.desk.ledger.begin() as tx:
             query = sa.select(d.connection, sa.func.count(), sa.func.count().filter(d.deadline < now + NEAR))
             waiting = tx.execute(query.where(d.state.in_(("queued", "sending"))).group_by(d.connection)).all()
+            letters.tell(tx, self.desk.run_id)
         for name, count, near in waiting:
             if name in self.reports:
                 self.reports[name].waiting = count

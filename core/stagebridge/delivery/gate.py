@@ -13,18 +13,14 @@ from stagebridge.delivery.queue import restored
 from stagebridge.event import ConversionEvent
 from stagebridge.ledger.book import Book
 from stagebridge.ledger.rows import ContactRow
+from stagebridge.sync.letters import CONSENT, EXPIRED, FORGOTTEN
 from stagebridge.sync.side import Side, ms
 
 MARGIN = 600_000
 """Milliseconds before the end of a platform's dedup window after which nothing is sent again into it: clocks differ, and a
 request takes its time."""
 
-EXPIRED, CONSENT, UNANSWERED, FORGOTTEN = (
-    "SB-EVENT-EXPIRED",
-    "SB-EVENT-CONSENT",
-    "SB-EVENT-UNANSWERED",
-    "SB-EVENT-FORGOTTEN",
-)
+UNANSWERED = "SB-EVENT-UNANSWERED"
 
 
 @dataclass(frozen=True, slots=True)

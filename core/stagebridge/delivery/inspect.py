@@ -6,10 +6,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from stagebridge.delivery import gate
 from stagebridge.errors import ConfigError
 from stagebridge.ledger import schema as t
 from stagebridge.ledger.store import Ledger
+from stagebridge.sync.letters import lost_deliveries
 from stagebridge.sync.side import from_ms
 
 STATES = ("queued", "sending", "sent", "unknown", "dead")
@@ -67,13 +67,11 @@ def of_contact(ledger: Ledger, key: str) -> list[dict[str, Any]]:
 
 
 def dead_letters(ledger: Ledger) -> list[dict[str, Any]]:
-    """Events that a platform would not take, or that nobody knows whether it took. Those that are simply too late, not agreed
-    to or of no interest to it are verdicts, not letters: `deliveries` shows them."""
-    verdicts = (gate.EXPIRED, gate.CONSENT, gate.FORGOTTEN, "SB-EVENT-DROPPED", "SB-DISCARDED")
+    """Events that a platform would not take, or that nobody knows whether it took; `deliveries` shows mere verdicts too."""
     d, e = t.delivery.c, t.event.c
     query = sa.select(t.delivery, e.name).join(t.event, e.id == d.event_id)
     with ledger.begin() as tx:
-        rows = tx.execute(query.where(d.state.in_(("dead", "unknown")), d.code.not_in(verdicts)).order_by(d.id)).all()
+        rows = tx.execute(query.where(lost_deliveries()).order_by(d.id)).all()
     return [
         {"id": f"e{r.id}", "contact": "", "connection": r.connection, "object": f"event {r.event_id}", "path": r.name,
          "code": r.code, "reason": r.message}

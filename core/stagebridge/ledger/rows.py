@@ -39,7 +39,8 @@ class ContactRow:
 @dataclass(slots=True, eq=False)
 class LinkRow:
     """`blocked[path]` says why a path is not owed: {"kind", "desired", "seen", "mapping", "code", "message"}.
-    `memory` holds {"late": {path: [[value, until]]}, "flips": {path: [count, since, value before our write]}}."""
+    `memory` holds {"late": {path: [[value, until]]}, "flips": {path: [count, since, value before our write]}}, and where
+    nobody can be asked, when each path was told of: {"told": {path: ms}, "told_of": {path: ms}, "said": {path: …}}."""
 
     id: int
     connection: str

@@ -15,11 +15,11 @@ from stagebridge.ledger.store import Ledger
 from stagebridge.outgoing.setup import Outgoing
 from stagebridge.serving.teller import Teller
 from stagebridge.sync.engine import Engine
-from stagebridge.sync.setup import open_side, open_sides
-from stagebridge.sync.side import Side
+from stagebridge.sync.setup import open_sides
 from stagebridge.webhooks.doors import Door, kept_for, open_doors
 from stagebridge.webhooks.keeper import Keeper
 from stagebridge.webhooks.metrics import Metrics
+from stagebridge.webhooks.setup import open_work
 from stagebridge.webhooks.work import Work
 
 log = logging.getLogger("stagebridge.webhooks")
@@ -34,6 +34,8 @@ CHECKPOINT = 1.0
 """Seconds between two checkpoints of the ledger."""
 STANDS_ASIDE = 1.0
 """Seconds until the next try while a run holds the ledger."""
+TOLD = 60.0
+"""Seconds between two alerts about what could not be worked on."""
 AGAIN = 30.0
 """Seconds until a connection that failed is tried again."""
 
@@ -146,6 +148,8 @@ class Worker(threading.Thread):
                 raise
             except StagebridgeError as error:
                 self._failed(side.name, error)
+        if self._is_due("letters", TOLD):
+            work.tell()
         if self._is_due("housekeeping", 3600.0):
             work.tidy(kept_for(self.hall.doors, REMEMBERED))
 
@@ -159,18 +163,13 @@ class Worker(threading.Thread):
         engine = Engine(config.contacts, Ledger.open(config.ledger, checkpoints=False), sides, config.lifecycle, clock)
         events = Events(config, engine, clock)
         self.hall.outgoing.attach(engine.desk)
-        there = {s.name: s for s in sides} | {n: s for n, s in events.targets.items() if s is not None} | events.sources
-        by_name: dict[str, Side] = {}
-        for name in self.hall.heard:
-            try:
-                if name not in failures:
-                    by_name[name] = there.get(name) or open_side(config.connections[name], config.lifecycle, clock)
-            except StagebridgeError as error:
-                failures[name] = error
+        work, closed = open_work(
+            config, events, clock, self.hall.heard, failures, self.hall.metrics, self.hall.keeper.aside
+        )
         self.troubles = {}
-        for name, failure in (failures | events.failures).items():
+        for name, failure in (failures | closed | events.failures).items():
             self._failed(name, failure)
-        return Work(events, by_name, self.hall.metrics, self.hall.keeper.aside)
+        return work
 
     def _failed(self, name: str, error: StagebridgeError) -> None:
         self.troubles[name] = f"{name}: {error.code}: {error}"

@@ -43,6 +43,12 @@ def of_failures(failures: Mapping[str, StagebridgeError], run: int | None) -> No
         of_error(error, run, connection)
 
 
+def of_dead_letters(added: Mapping[str, int], run: int | None) -> None:
+    """{connection: how many}."""
+    for connection, count in sorted(added.items()):
+        alert("dead_letter.added", run=run, connection=connection, count=count)
+
+
 def of_conflicts(tx: sa.Connection, since: int, run: int | None) -> None:
     """Conflicts that were opened since (ms), counted by kind and connection."""
     c = t.conflict.c

@@ -27,6 +27,7 @@ class Debts:
         self.sides = sides
         self.config = config
         self.lifecycle = lifecycle
+        self.told_only = frozenset(s.name for s in sides if s.told_only)
 
     # --- one link ----------------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from stagebridge.sync.removals import addresses, deleted_there, forget_deletion,
 from stagebridge.sync.reports import PushReport
 from stagebridge.sync.side import KEY, Side, ms
 from stagebridge.sync.stages import refold
+from stagebridge.sync.telling import tell_again
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,9 @@ class Decisions:
             link.blocked.pop("stage", None)
             link.dirty = True
             return f"the stage stays {detail['holds']} and is written to {row.connection}"
+        if row.kind in ("duplicate", "ambiguous", "unmerged") and keep in self.engine.debts.told_only:
+            self._stand(book, contact, link)
+            return f"{link.remote_id} is this person's; what was said under it is worked on"
         if row.kind in ("duplicate", "ambiguous", "unmerged") and keep == row.connection:
             for other in book.links_of(contact):
                 if other is not link and (other.connection, other.object) == (link.connection, link.object):
@@ -147,6 +151,12 @@ class Decisions:
             link.dirty = True
             return f"{row.path} is tried again"
         return "left as it is"
+
+    def _stand(self, book: Book, contact: ContactRow, link: LinkRow) -> None:
+        """This person's, beside what is his there already: see `Side.told_only`."""
+        there = book.live_link(contact, link.connection, link.object)
+        link.state, link.dirty = ("live" if there in (None, link) else "alias"), True
+        tell_again(book, link)
 
     def _adopt(self, book: Book, contact: ContactRow, link: LinkRow, path: str, why: str) -> str:
         """What this record shows counts for everybody."""
@@ -170,7 +180,8 @@ class Decisions:
             book.load_links(connection, object, [remote_id])
             held = book.remotes.get((connection, object, remote_id))
             there = book.live_link(contact, connection, object)
-            if there is not None and there is not held:
+            told_only = connection in self.engine.debts.told_only
+            if there is not None and there is not held and not told_only:
                 raise ConfigError(
                     f"{contact.key} is linked to {connection} {there.remote_id} already", hint="Unlink that first."
                 )
@@ -184,8 +195,11 @@ class Decisions:
                     book.move_link(held, contact)
                     book.touched.update((other.id, contact.id))
                 else:
-                    join(book, self.engine.lifecycle, contact, other, "linked by hand")
-            held.state, held.dirty, held.fingerprint = "live", True, ""
+                    join(book, self.engine.debts, contact, other, "linked by hand")
+            if told_only:
+                self._stand(book, contact, held)
+            else:
+                held.state, held.dirty, held.fingerprint = "live", True, ""
             book.touched.add(contact.id)
             self.engine.intake.count_debts(book)
 
@@ -228,10 +242,12 @@ class Decisions:
                     raise ConfigError(
                         "a write about this person is still unanswered", hint="Run it again in a few minutes."
                     )
-                links = [x for x in book.links_of(contact) if x.state != "gone"]
+                links = book.links_of(contact)
                 emails = addresses(contact, links)
             email = contact.values.get("email")
-            done = [self._erase(x.connection, x.object, x.remote_id, x.state, email) for x in links]
+            done = [
+                self._erase(x.connection, x.object, x.remote_id, x.state, email) for x in links if x.state != "gone"
+            ]
             with self.engine.ledger.begin() as tx:
                 remotes = [(x.connection, x.object, x.remote_id) for x in links]
                 remove_from_ledger(tx, self.engine.desk.now, contact.id, remotes, emails)
@@ -240,7 +256,7 @@ class Decisions:
 
     def _erase(self, connection: str, object: str, remote_id: str, state: str, email: str | None) -> Forgotten:
         side: Side | None = next((s for s in self.engine.sides if s.name == connection), None)
-        if state == "alias":
+        if state == "alias" and connection not in self.engine.debts.told_only:
             return Forgotten(connection, object, remote_id, "merged into another record there")
         if side is None or not side.connector.capabilities.erase:
             return Forgotten(connection, object, remote_id, "kept: that platform cannot erase; do it there by hand")

@@ -49,7 +49,7 @@ class Desk:
 
     def catch_up(self) -> None:
         """Others may have worked on the ledger since: for whoever holds its lock from time to time only."""
-        with self.ledger.begin() as tx:
+        with self.ledger.look() as tx:
             self.version = int(tx.scalar(sa.select(sa.func.max(t.link.c.version))) or 0)
 
     @contextmanager

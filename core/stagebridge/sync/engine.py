@@ -30,6 +30,7 @@ from stagebridge.sync.desk import Desk, Notice, Progress
 from stagebridge.sync.identify import Identifier
 from stagebridge.sync.intake import Intake, mark_hint
 from stagebridge.sync.landing import Landing
+from stagebridge.sync.letters import Letters
 from stagebridge.sync.merge import Merger
 from stagebridge.sync.plan import Plan, Planner, plain
 from stagebridge.sync.pull import Puller
@@ -184,7 +185,7 @@ class Engine:
     @contextmanager
     def run(self, command: str) -> Iterator[RoundReport]:
         """A run, under the ledger's lock: it stands in the ledger with what it did and how it ended, whatever ends it."""
-        began, since = time.monotonic(), self.desk.now
+        began, since, letters = time.monotonic(), self.desk.now, Letters(self.ledger, self.desk.now)
         self.desk.start(command)
         report = RoundReport({s.name: PullReport() for s in self.sides}, {s.name: PushReport() for s in self.sides})
         state, error = "failed", "stopped"
@@ -199,11 +200,11 @@ class Engine:
             raise
         finally:
             alerts.of_failures(report.failures, self.desk.run_id)
-            self._sum_up(report, since)
+            self._sum_up(report, since, letters)
             report.seconds = time.monotonic() - began
             self.desk.finish(state, report.to_json(), error or None)
 
-    def _sum_up(self, report: RoundReport, since: int) -> None:
+    def _sum_up(self, report: RoundReport, since: int, letters: Letters) -> None:
         """What is open at the end of a run."""
         with self.ledger.begin() as tx:
             oldest = self.desk.now - int(self.config.keep_changes * 1000)
@@ -212,6 +213,7 @@ class Engine:
             forget_hooks_before(tx, oldest)
             forget_messages_before(tx, oldest)
             alerts.of_conflicts(tx, since, self.desk.run_id)
+            letters.tell(tx, self.desk.run_id)
             c = t.conflict.c
             query = sa.select(c.kind, sa.func.count()).where(c.closed.is_(None)).group_by(c.kind)
             report.conflicts = Counter({r[0]: r[1] for r in tx.execute(query)})

@@ -67,7 +67,8 @@ class Identifier:
     ) -> tuple[LinkRow, str] | Contested:
         """Link a record seen for the first time; also says how it was matched.
 
-        Unless `settled`, a clash with a record linked here already comes back as `Contested`.
+        Unless `settled`, a clash with a record linked here already comes back as `Contested`. Where nothing is but what
+        webhooks say, a further record of a person is no second one that could be told from the first: it stands for it.
         """
         found, how = self.candidates(book, view)
         if not found:
@@ -76,7 +77,7 @@ class Identifier:
             return self._new(book, side, record, contact, "live"), how
         contact = found[0] if len(found) == 1 else self._choose(book, side, record.object, found)
         there = book.live_link(contact, side.name, record.object)
-        if there is not None and not settled:
+        if there is not None and not settled and not side.told_only:
             return Contested(there)
         if len(found) > 1 and self.config.ambiguous == "review":
             link = self._new(book, side, record, contact, "dup")
@@ -84,6 +85,8 @@ class Identifier:
             return link, "ambiguous"
         if there is None:
             return self._new(book, side, record, contact, "live"), how
+        if side.told_only:
+            return self._new(book, side, record, contact, "alias"), how
         if self.config.ambiguous == "newest" and (ms(record.modified_at) or 0) > there.memory.get("modified", 0):
             there.state, there.dirty = "dup", True
             return self._new(book, side, record, contact, "live"), how

@@ -27,6 +27,7 @@ from stagebridge.sync.joining import join, one_live_link
 from stagebridge.sync.merge import Merger
 from stagebridge.sync.removals import back_again, deleted_there
 from stagebridge.sync.side import Side, hash_email, ms
+from stagebridge.sync.telling import leave_out
 
 
 def stands_for_us(link: LinkRow, contact: ContactRow, view: View) -> None:
@@ -90,31 +91,28 @@ class Intake:
     ) -> None:  # fmt: skip
         known = book.fingerprints(side.name, object, [r.id for r in records])
         prints = {r.id: fingerprint(r, side.mapping.hash) for r in records}
-        news = [r for r in records if r.id not in known or known[r.id][0] != prints[r.id]]
-        stale = [r for r in news if r.id in known and known[r.id][1] > noted]
-        taken.again(object, *(r.id for r in stale))
-        held_back = {r.id for r in stale}
-        news = [r for r in news if r.id not in held_back]
+        news = records
+        if not side.told_only:  # there, whatever is left out could never be asked for again
+            news = [r for r in records if r.id not in known or known[r.id][0] != prints[r.id]]
+            stale = {r.id for r in news if r.id in known and known[r.id][1] > noted}
+            taken.again(object, *stale)
+            news = [r for r in news if r.id not in stale]
         suppressed = self._suppressed(book, side, object, news)
         news = [r for r in news if r.id not in suppressed]
         book.load_links(side.name, object, [r.id for r in news])
         views = {r.id: self._read(side, r, taken) for r in news if not r.deleted}
-        only_told = side.connector.capabilities.read is None
         self.identifier.preload(book, [v for i, v in views.items() if (side.name, object, i) not in book.remotes])
         book.load_identities("email", (e for v in views.values() for e in emails_of(v)[:1]))
         book.load_outbox({x.contact_id for r in news if (x := book.remotes.get((side.name, object, r.id))) is not None})
         for record in news:
             link = book.remotes.get((side.name, object, record.id))
-            if link is not None and self._in_flight(book, link):
+            if link is not None and not side.told_only and self._in_flight(book, link):
                 mark_hint(book, side, object, record.id)
                 continue
             if record.deleted:
                 self._deleted(book, side, record, link)
             else:
-                told = leave_out_what_is_older(link, record, views[record.id]) if only_told else {}
                 link = self._one(book, side, record, views[record.id], link, baseline, settled, taken)
-                if link is not None and told:
-                    link.memory["told"] = told
             if link is not None:
                 link.fingerprint, link.version, link.dirty = prints[record.id], book.version, True
 
@@ -131,12 +129,25 @@ class Intake:
             taken.matched[how] += 1
         elif link.state == "gone":
             self._revived(book, side, link)
-        elif link.state == "alias":
+        elif link.state == "alias" and not side.told_only:
             link.state = "dup"
             book.open_conflict("unmerged", book.contacts[link.contact_id], link)
-        if link.state == "live":
+        if side.told_only:
+            self._told(book, side, link, record, view, baseline)
+        elif link.state == "live":
             self.observe(book, side, link, record, view, baseline=baseline)
         return link
+
+    def _told(self, book: Book, side: Side, link: LinkRow, record: Record, view: View, baseline: bool) -> None:
+        """A word about a person, merged into what was said of him before. One that waits for somebody's decision (`dup`) is
+        looked at again after it."""
+        if link.state == "dup":
+            return
+        live = book.live_link(book.contacts[link.contact_id], side.name, link.object)
+        if live is None:
+            link.state, live = "live", link
+        leave_out(link, live, record, view)
+        self.observe(book, side, live, record, view, baseline=baseline)
 
     def observe(self, book: Book, side: Side, link: LinkRow, record: Record, view: View, *, baseline: bool) -> None:
         """Merge a record into its link's contact, if this side's word counts."""
@@ -195,20 +206,20 @@ class Intake:
             if object == record.object:
                 survivor.seen, survivor.sent = dict(link.seen), dict(link.sent)
                 survivor.mapping, survivor.saw_row = link.mapping, link.saw_row
-            one_live_link(book, contact, keep=survivor)
+            one_live_link(book, self.debts.told_only, contact, keep=survivor)
         elif book.contacts[survivor.contact_id] is not contact:
             book.load_outbox([survivor.contact_id, contact.id])
-            join(book, self.debts.lifecycle, book.contacts[survivor.contact_id], contact, "merged there")
+            join(book, self.debts, book.contacts[survivor.contact_id], contact, "merged there")
         mark_hint(book, side, object, remote_id)
 
     def _revived(self, book: Book, side: Side, link: LinkRow) -> None:
         """Restored from the recycle bin: the same record again, unless another has taken its place."""
         contact = book.contacts[link.contact_id]
         taken = book.live_link(contact, side.name, link.object)
-        link.state = "dup" if taken else "live"
+        link.state = ("alias" if side.told_only else "dup") if taken else "live"
         back_again(link)
         book.touched.add(contact.id)
-        if taken:
+        if taken and not side.told_only:
             book.open_conflict("duplicate", contact, link, of=taken.remote_id, by="restored")
 
     @staticmethod
@@ -233,7 +244,7 @@ class Intake:
             query = sa.select(c.email_hash, sa.func.max(c.at)).where(c.email_hash.in_(part)).group_by(c.email_hash)
             erased.update({r[0]: r[1] for r in book.tx.execute(query)})
         for i, view in views.items():
-            created = ms(view.get("created_at"))
+            created = ms(view.get("created_at") or (there[i].modified_at if side.told_only else None))
             at = max((erased[h] for h in hashes[i] if h in erased), default=None)
             if at is not None and (created is None or created <= at):
                 out.add(i)
@@ -247,21 +258,10 @@ def fingerprint(record: Record, mapping: str) -> str:
     return hashlib.blake2b(raw + tail, digest_size=12).hexdigest()
 
 
-def leave_out_what_is_older(link: LinkRow | None, record: Record, view: View) -> dict[str, int]:
-    """Of a record that only webhooks tell of, and that came after a later one: what the later one said of too. Nobody can
-    be asked how the record stands, so that the times of what was told decide, in whatever order it came. Returns when
-    each path was told of last (ms)."""
-    told: dict[str, int] = dict(link.memory.get("told", {})) if link is not None else {}
-    at = ms(record.modified_at)
-    if at is None:
-        return told
-    for path in [p for p in view if told.get(p, at) > at]:
-        del view[path]
-    return told | dict.fromkeys(view, at)
-
-
 def mark_hint(book: Book, side: Side, object: str, remote_id: str) -> None:
     """Note that this record is to be fetched; marks go only in the transaction that applies the fetch (S4, S9)."""
+    if side.told_only:  # there is nothing to fetch
+        return
     c = t.hint.c
     where = (c.connection == side.name) & (c.object == object) & (c.remote_id == remote_id)
     if book.tx.scalar(sa.select(c.at).where(where)) is None:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from stagebridge.contact import is_blank, same
 from stagebridge.ledger.book import Book
 from stagebridge.ledger.rows import ContactRow, LinkRow
-from stagebridge.lifecycle import Lifecycle
+from stagebridge.sync.debts import Debts
 from stagebridge.sync.side import SETS
 from stagebridge.sync.stages import refold
+from stagebridge.sync.telling import stand_for
 
 
-def join(book: Book, lifecycle: Lifecycle, survivor: ContactRow, other: ContactRow, reason: str) -> None:
+def join(book: Book, debts: Debts, survivor: ContactRow, other: ContactRow, reason: str) -> None:
     """`other` becomes part of `survivor`: its links, history and identities move, blanks are filled, sets united, and
     every value that gives way is in the change log."""
     if survivor is other:
@@ -41,21 +42,26 @@ def join(book: Book, lifecycle: Lifecycle, survivor: ContactRow, other: ContactR
         book.move_link(link, survivor)
     book.reindex(other)
     book.reindex(survivor)
-    refold(book, survivor, lifecycle)
-    one_live_link(book, survivor, keep=None)
+    refold(book, survivor, debts.lifecycle)
+    one_live_link(book, debts.told_only, survivor, keep=None)
     book.touched.update((survivor.id, other.id))
 
 
-def one_live_link(book: Book, contact: ContactRow, keep: LinkRow | None) -> None:
-    """At most one live link per contact, connection and object (rule I1); the others are duplicates."""
+def one_live_link(book: Book, told_only: Collection[str], contact: ContactRow, keep: LinkRow | None) -> None:
+    """At most one live link per contact, connection and object (rule I1); the others are duplicates, but where there is
+    nothing but what webhooks say: there they stand for the one."""
     by_place: dict[tuple[str, str], list[LinkRow]] = defaultdict(list)
     for link in book.links_of(contact):
         if link.state == "live":
             by_place[link.connection, link.object].append(link)
     for links in by_place.values():
-        for link in _oldest_first(links, keep)[1:]:
-            link.state, link.dirty = "dup", True
-            book.open_conflict("duplicate", contact, link)
+        first, *others = _oldest_first(links, keep)
+        for link in others:
+            if link.connection in told_only:
+                stand_for(first, link)
+            else:
+                link.state, link.dirty = "dup", True
+                book.open_conflict("duplicate", contact, link)
 
 
 def _oldest_first(links: Iterable[LinkRow], keep: LinkRow | None) -> list[LinkRow]:

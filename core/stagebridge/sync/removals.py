@@ -115,13 +115,13 @@ def forget_hooks_before(tx: sa.Connection, oldest: int) -> None:
     """What webhooks brought before this (ms), and was worked on, is kept no more; that they came is, for a while."""
     c = t.hook.c
     old = (c.received < oldest) & (c.state != "waiting") & c.records.is_not(None)
-    tx.execute(sa.update(t.hook).where(old).values(records=None, people=None))
+    tx.execute(sa.update(t.hook).where(old).values(records=None, people=None, error=None))
 
 
 def _forget_hooks(tx: sa.Connection, remotes: Sequence[tuple[str, str, str]], emails: Iterable[str]) -> None:
     """What webhooks brought of a person, also where it could not be worked on."""
     c = t.hook.c
-    empty = {"records": None, "people": None, "state": "done"}
+    empty = {"records": None, "people": None, "error": None, "state": "done"}
     for connection, object, remote_id in remotes:
         his = orjson.dumps(f"{object}:{remote_id}").decode()
         tx.execute(

@@ -45,6 +45,11 @@ class Side:
         return self.config.mode != "read" and self.connector.capabilities.write is not None
 
     @property
+    def told_only(self) -> bool:
+        """Whether nobody there can be asked: webhooks are all that is known, and each is a word about a person."""
+        return self.connector.capabilities.read is None
+
+    @property
     def batch(self) -> int:
         write = self.connector.capabilities.write
         return write.batch if write else 100

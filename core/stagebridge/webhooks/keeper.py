@@ -34,8 +34,9 @@ CROWD = 8
 """Webhooks in one commit from which on there is a burst."""
 BURST = 0.1
 """Seconds for which it is taken to last."""
-PATIENCE = 2.0
-"""Seconds that other work of this process waits while it does."""
+PATIENCE = 0.15
+"""Seconds that other work of this process waits while it does, between two pieces of some 20 ms: a burst may last, and what it
+brings is not to wait for its end."""
 
 Waiter = tuple[Hook, "asyncio.Future[bool]"]
 

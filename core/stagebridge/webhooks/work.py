@@ -7,9 +7,11 @@ process that is killed at any instant has worked on them wholly or not at all (p
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -23,8 +25,10 @@ from stagebridge.ledger import schema as t
 from stagebridge.ledger.book import Book
 from stagebridge.ledger.tables import update_by_id
 from stagebridge.mapping import remote
+from stagebridge.sync import alerts
+from stagebridge.sync.letters import lost_deliveries
 from stagebridge.sync.reports import PullReport
-from stagebridge.sync.side import Side
+from stagebridge.sync.side import Side, from_ms
 from stagebridge.webhooks.metrics import Metrics
 from stagebridge.webhooks.stored import restored
 
@@ -32,6 +36,8 @@ log = logging.getLogger("stagebridge.webhooks")
 
 AT_ONCE = 25
 """Webhooks in one transaction: while it lasts, new ones wait for their answer."""
+
+IN_PART = "SB-HOOK-IN-PART"
 
 Told = tuple[int, Record]
 """A record, and the number of the webhook that brought it."""
@@ -53,6 +59,8 @@ class Work:
         self.metrics = metrics
         self.aside = aside
         """Around each piece of work: begins when it may."""
+        self._letters: Counter[str] = Counter()
+        """{connection: dead letters since the last `tell`}."""
 
     # --- records -----------------------------------------------------------------------------------------------
 
@@ -63,16 +71,42 @@ class Work:
         while True:
             with self.aside(), self.engine.ledger.lock():
                 self.engine.desk.catch_up()
-                rows = self._waiting()
-                if not rows:
-                    return done
-                self._together(rows)
-                done += len(rows)
+                some = self.some()
+            if not some:
+                return done
+            done += some
+
+    def some(self) -> int:
+        """Work on the next few, for whoever holds the ledger; how many that were."""
+        rows = self._waiting()
+        if rows:
+            last = self._last_delivery()
+            self._together(rows)
+            self._count_deliveries(last)
+        return len(rows)
+
+    def tell(self) -> None:
+        """Say how many dead letters there are since the last time."""
+        alerts.of_dead_letters(self._letters, self.engine.desk.run_id)
+        self._letters.clear()
+
+    def _last_delivery(self) -> int:
+        with self.engine.ledger.look() as tx:
+            return tx.scalar(sa.select(sa.func.max(t.delivery.c.id))) or 0
+
+    def _count_deliveries(self, last: int) -> None:
+        """Events that no platform would take, whatever they were caused by."""
+        d = t.delivery.c
+        query = sa.select(d.connection).where(d.id > last, lost_deliveries())
+        with self.engine.ledger.look() as tx:
+            self._letters.update(tx.execute(query).scalars())
 
     def _waiting(self) -> list[Any]:
         c = t.hook.c
-        query = sa.select(c.id, c.connection, c.records).where(c.state == "waiting", c.connection.in_(list(self.sides)))
-        with self.engine.ledger.begin() as tx:
+        query = sa.select(c.id, c.connection, c.received, c.records).where(
+            c.state == "waiting", c.connection.in_(list(self.sides))
+        )
+        with self.engine.ledger.look() as tx:
             return list(tx.execute(query.order_by(c.id).limit(AT_ONCE)).all())
 
     def _together(self, rows: Sequence[Any]) -> None:
@@ -91,7 +125,13 @@ class Work:
         for row in rows:
             if row.id in wrong:
                 log.warning("%s: webhook %d was worked on in part: %s", row.connection, row.id, wrong[row.id])
-            self.metrics.count("failed" if row.id in wrong else "applied", row.connection)
+                self._failed(row.connection)
+            else:
+                self.metrics.count("applied", row.connection)
+
+    def _failed(self, connection: str) -> None:
+        self.metrics.count("failed", connection)
+        self._letters[connection] += 1
 
     def _transaction(self, rows: Sequence[Any]) -> dict[int, str]:
         """What is wrong with each of them, where something is."""
@@ -99,7 +139,8 @@ class Work:
         told: dict[str, list[Told]] = {}
         for row in rows:
             side = self.sides[row.connection]
-            told.setdefault(row.connection, []).extend((row.id, named(side, r)) for r in restored(row.records))
+            came = from_ms(row.received)
+            told.setdefault(row.connection, []).extend((row.id, named(side, r, came)) for r in restored(row.records))
         with self.engine.desk.book() as book:
             for name, records in told.items():
                 for some in rounds(records):
@@ -110,7 +151,7 @@ class Work:
             for id_, record in (one for records in told.values() for one in records):
                 by_row[id_].append(f"{record.object}:{record.id}")
             update_by_id(book.tx, t.hook, [
-                {"id": i, "state": "failed" if i in said else "done", "error": said.get(i), "people": orjson.dumps(p).decode()}
+                {"id": i, "state": "failed" if i in said else "done", "error": f"{IN_PART}: {said[i]}" if i in said else None, "people": orjson.dumps(p).decode()}
                 for i, p in by_row.items()
             ])  # fmt: skip
         return said
@@ -150,9 +191,10 @@ class Work:
         """It stays whole, and holds up nobody (promise G7)."""
         code = error.code if isinstance(error, StagebridgeError) else "SB-UNEXPECTED"
         log.error("%s: webhook %d could not be worked on (%s: %s)", row.connection, row.id, code, type(error).__name__)
-        self.metrics.count("failed", row.connection)
+        self._failed(row.connection)
+        why = str(error) if isinstance(error, StagebridgeError) else type(error).__name__
         with self.engine.ledger.begin() as tx:
-            state = {"state": "failed", "error": code}
+            state = {"state": "failed", "error": f"{code}: {why}"}
             tx.execute(sa.update(t.hook).where(t.hook.c.id == row.id).values(state))
 
     # --- hints -------------------------------------------------------------------------------------------------
@@ -181,14 +223,17 @@ class Work:
             tx.execute(sa.delete(t.hook).where(old, c.state != "waiting", c.records.is_(None)))
 
 
-def named(side: Side, record: Record) -> Record:
-    """A record under the object, the id and the time that its mapping gives it; its id is the delivery's where that gives none."""
+def named(side: Side, record: Record, came: datetime) -> Record:
+    """A record under the object, the id and the time that its mapping gives it; its id is the delivery's where that gives none,
+    and its time when it came, so that nothing old is news when it is worked on late, or again."""
     if not side.objects or side.connector.capabilities.api:
         return record
     object = record.object if record.object in side.objects else side.mapping.object_of(record.data) or side.objects[0]
     found = remote.read(record.data, side.mapping.shape(object).id)
     usable = isinstance(found, str | int) and not isinstance(found, bool) and str(found).strip()
     changed = record.modified_at or side.mapping.read(record.data, object).get("updated_at")
+    if changed is None and not record.deleted:
+        changed = came
     return replace(record, object=object, id=str(found).strip() if usable else record.id, modified_at=changed)
 
 
