@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import NoReturn
 
@@ -41,3 +42,11 @@ def postgres() -> str:
     if not url:
         lacking("postgres", "no database is given; set STAGEBRIDGE_POSTGRES to the URL of an empty one")
     return url
+
+
+def chromium() -> tuple[str, str]:
+    """The paths of a browser and its driver, of the same version, as Debian's `chromium` and `chromium-driver` bring them."""
+    browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if browser is None or driver is None:
+        lacking("chromium", "there is no chromium with its chromedriver on the PATH")
+    return browser, driver

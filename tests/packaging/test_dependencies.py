@@ -17,7 +17,7 @@ OPTIONAL = {"keyring"}
 """Imported where the user has installed it himself; the error says so where he has not."""
 PARTS = {
     "sync": ("cli", "ledger", "access", "sync", "config", "delivery", "outgoing"),
-    "serve": ("webhooks", "serving"),
+    "serve": ("webhooks", "serving", "pages"),
     "sandbox": ("sandbox",),
     "testing": ("testing",),
 }

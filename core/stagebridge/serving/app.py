@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from stagebridge.errors import StagebridgeError
+from stagebridge.pages.routes import add_pages
 from stagebridge.serving.hall import Hall
 from stagebridge.sync.side import ms
 from stagebridge.webhooks.receive import AGAIN, PLAIN, add_hooks, said
@@ -15,6 +16,7 @@ def make_app(hall: Hall) -> FastAPI:
     app = FastAPI(title="stagebridge", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     add_hooks(app, hall)
     add_health(app, hall)
+    add_pages(app, hall)
     return app
 
 
