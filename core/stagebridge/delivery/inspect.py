@@ -74,9 +74,7 @@ def dead_letters(ledger: Ledger, limit: int | None = None) -> list[dict[str, Any
     d, e = t.delivery.c, t.event.c
     query = sa.select(t.delivery, e.name).join(t.event, e.id == d.event_id)
     with ledger.look() as tx:
-        rows = tx.execute(
-            query.where(d.state.in_(("dead", "unknown")), d.code.not_in(VERDICTS)).order_by(d.id).limit(limit)
-        ).all()
+        rows = tx.execute(query.where(t.DEAD, d.code.not_in(VERDICTS)).order_by(d.id).limit(limit)).all()
     return [
         {"id": f"e{r.id}", "contact": "", "connection": r.connection, "object": f"event {r.event_id}", "path": r.name,
          "code": r.code, "reason": r.message}

@@ -102,9 +102,7 @@ def dead_letters(ledger: Ledger, limit: int | None = None) -> list[dict[str, Any
             out.append({"id": f"{r.id}", "contact": r.key, "connection": r.connection, "object": r.object, "path": "",
                         "code": r.code, "reason": r.error})  # fmt: skip
         c = t.link.c
-        blocked = (
-            sa.select(t.link, t.contact.c.key).join(t.contact, t.contact.c.id == c.contact_id).where(c.blocked != "{}")
-        )
+        blocked = sa.select(t.link, t.contact.c.key).join(t.contact, t.contact.c.id == c.contact_id).where(t.BLOCKED)
         for r in tx.execute(blocked.order_by(c.id).limit(limit)):
             for path, why in orjson.loads(r.blocked).items():
                 if why["kind"] in ("parked", "unwritable", "flapping"):
