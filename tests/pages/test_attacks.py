@@ -83,7 +83,7 @@ def test_neither_keys_nor_addresses_of_people_get_into_the_log(
     stranger.submit("/contacts", who="nobody@example.com")
     stranger.get(f"/contacts/{ADA}x")
     ours = [r.getMessage() for r in caplog.records if r.name == "stagebridge.access"]
-    assert ours == ["login from 192.0.2.1 refused", "GET /contacts/… 404"]
+    assert ours == ["login from 192.0.2.1 refused", "POST /login 403", "POST /contacts 404", "GET /contacts/… 404"]
 
 
 # --- sessions -----------------------------------------------------------------------------------------------------

@@ -86,6 +86,7 @@ def test_runs_are_listed_page_by_page_and_each_says_what_it_did(olga: Visitor, h
         answer = olga.get(nothing)
         assert answer.status_code == 404
         assert "There is no such page" in words(answer.text)
+        assert 'href="/conflicts"' in answer.text  # and where to go on from it
     assert olga.get("/runs?before=x").status_code == 200
 
 

@@ -86,7 +86,11 @@ class Pages:
             if request.method == "POST" and not hmac.compare_digest(token.encode(), session.token.encode()):
                 raise Unfit(403, "This form is not one of this session. Go back, load the page again, and repeat it.")
             hall = self.hall
-            return view(Ask(request, session, hall.reading, hall.config, hall.clock, hall.troubles, form))
+            ask = Ask(request, session, hall.reading, hall.config, hall.clock, hall.troubles, form)
+            try:
+                return view(ask)
+            except Missing:
+                return ask.shown("error.html", 404, said="There is no such page, or not any more.", hint="")
 
         return self._endpoint(answer)
 
@@ -102,18 +106,19 @@ class Pages:
                     raise TryLater("stagebridge is starting: the ledger is not open yet")
                 response = await run_in_threadpool(answer, request, form)
             except Exception as error:
-                response = self._failed(request, error)
+                response = self._failed(error)
+            if response.status_code >= 400:
+                _, first, *more = request.url.path.split("/")  # what follows may be somebody's address
+                log.info("%s /%s%s %d", request.method, first, "/…" if more else "", response.status_code)
             response.headers.update(HEADERS)
             return response
 
         return endpoint
 
-    def _failed(self, request: Request, error: Exception) -> Response:
+    def _failed(self, error: Exception) -> Response:
         """What went wrong, in words; what is nobody's business stays in the log."""
         headers: dict[str, str] = {}
-        if isinstance(error, Missing):
-            status, said, hint = 404, "There is no such page, or not any more.", ""
-        elif isinstance(error, Unfit):
+        if isinstance(error, Unfit):
             status, said, hint = error.status, str(error), ""
         elif isinstance(error, TryLater):
             status, said, hint, headers = 503, f"Not now: {error}.", error.hint or "Try again in a moment.", AGAIN
@@ -123,8 +128,6 @@ class Pages:
         else:
             log.error("a page failed", exc_info=error)
             status, said, hint = 500, "This page has a defect.", "The log of this server has the details."
-        _, first, *more = request.url.path.split("/")  # what follows may be somebody's address
-        log.info("%s /%s%s %d", request.method, first, "/…" if more else "", status)
         return HTMLResponse(page("error.html", session=None, notice="", path="", said=said, hint=hint), status, headers)
 
     # --- in and out --------------------------------------------------------------------------------------------
