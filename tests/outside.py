@@ -70,3 +70,11 @@ def node_modules(package: Path, cache: Path) -> tuple[str, Path]:
         except OSError:  # another process was faster
             shutil.rmtree(fetching)
     return node, home / "node_modules"
+
+
+def chromium() -> tuple[str, str]:
+    """The paths of a browser and its driver, of the same version, as Debian's `chromium` and `chromium-driver` bring them."""
+    browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if browser is None or driver is None:
+        lacking("chromium", "there is no chromium with its chromedriver on the PATH")
+    return browser, driver

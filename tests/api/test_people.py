@@ -43,6 +43,29 @@ def test_a_person_is_made_then_changed_and_found_by_address_number_and_id(api: A
     assert api.get("/contacts?email=no-address") == []
 
 
+def test_whoever_is_known_by_address_is_found_by_his_number_and_by_our_id_too(api: Api) -> None:
+    fay = api.post("/contacts", email="fay@example.com", phone="+442079460077")
+    by_id = api.post("/contacts", contact_id=fay["id"], first_name="Fay")
+    assert (by_id["id"], by_id["first_name"], by_id["email"]) == (fay["id"], "Fay", "fay@example.com")
+    by_number = api.post("/stages", phone="020 7946 0077", stage="lead")
+    assert (by_number["id"], by_number["stage"]) == (fay["id"], "lead")
+    assert api.post("/contacts", email="fay@example.com", stage="customer")["stage"] == "customer"
+    api.post("/conversions", id="by-number", name="Purchase", phone="+442079460077")
+    with api.hall.reading.look() as tx:
+        whose = sa.select(t.contact.c.key).join(t.event, t.event.c.contact_id == t.contact.c.id)
+        assert tx.scalar(whose.where(t.event.c.id == "by-number")) == fay["id"]
+        assert "duplicate" not in set(tx.execute(sa.select(t.conflict.c.kind)).scalars())
+
+
+def test_an_id_that_nobody_has_makes_nobody(api: Api) -> None:
+    before = count(api, t.contact)
+    for path, more in (("/contacts", {}), ("/stages", {"stage": "lead"}), ("/conversions", {"name": "Purchase"})):
+        answer = api.call("POST", path, {"contact_id": "nobody", **more})
+        assert answer.status_code == 422
+        assert "contact_id" in answer.json()["message"]
+    assert count(api, t.contact) == before
+
+
 def test_what_is_said_last_counts_also_after_somebody_else_changed_it(api: Api) -> None:
     api.post("/contacts", email="eve@example.com", first_name="Eve")
     api.post("/contacts", email="eve@example.com", first_name="Eva")

@@ -17,7 +17,7 @@ OPTIONAL = {"keyring", "_typeshed"}
 """Imported where the user has installed it himself, and the error says so where he has not; or for type checkers alone."""
 PARTS = {
     "sync": ("cli", "ledger", "access", "sync", "config", "delivery", "outgoing"),
-    "serve": ("webhooks", "serving", "api"),
+    "serve": ("webhooks", "serving", "api", "pages"),
     "sandbox": ("sandbox",),
     "testing": ("testing",),
 }

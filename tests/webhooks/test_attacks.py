@@ -229,7 +229,7 @@ def test_readiness_and_health_are_told_and_nothing_else_is_there(served: Served)
     assert served.get("/healthz").json() == {"status": "ok"}
     ready = served.get("/readyz").json()
     assert ready["connections"] == ["ads", "bare", "crm", "leads", "secretive", "shop"]
-    for path in ("/docs", "/openapi.json", "/redoc", "/", "/hooks/", "/hooks"):
+    for path in ("/docs", "/openapi.json", "/redoc", "/hooks/", "/hooks", "/admin"):
         assert served.get(path).status_code == 404
 
 

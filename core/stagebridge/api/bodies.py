@@ -112,9 +112,9 @@ class SubscriptionBody(_Body):
 
 
 def contact_record(
-    body: ContactBody | StageBody, connection: ConnectionConfig, lifecycle: Lifecycle, now: datetime
+    body: ContactBody | StageBody, key: str | None, connection: ConnectionConfig, lifecycle: Lifecycle, now: datetime
 ) -> Record:
-    """Raises `Wrong`."""
+    """`key` is our id of the person, where it is known. Raises `Wrong`."""
     values = _paths(body, connection)
     if body.stage is not None and body.stage not in lifecycle.names:
         names = ", ".join(s.name for s in (*lifecycle.stages, *lifecycle.lost))
@@ -122,23 +122,25 @@ def contact_record(
     contact = _contact(values)
     data: dict[str, Any] = contact.model_dump(mode="json", include=set())
     data |= {path: sorted(v) if isinstance(v, frozenset) else v for path, v in contact.paths().items()}
-    record = body.contact_id or contact.email or contact.phone
+    record = contact.email or key or contact.phone
     if record is None:
         raise Wrong("say who it is: email, phone or contact_id")
-    key = {"id": body.contact_id} if body.contact_id is not None else {}
-    return Record(PEOPLE, record, {**data, **key, "record": record, "updated_at": now.isoformat()}, now)
+    known = {"id": key} if key is not None else {}
+    return Record(PEOPLE, record, {**data, **known, "record": record, "updated_at": now.isoformat()}, now)
 
 
-def conversion_record(body: ConversionBody, connection: ConnectionConfig, once: str | None, now: datetime) -> Record:
-    """`once` is the request's Idempotency-Key. Raises `Wrong`."""
+def conversion_record(
+    body: ConversionBody, key: str | None, connection: ConnectionConfig, once: str | None, now: datetime
+) -> Record:
+    """`key` is our id of whoever did it, where it is known, `once` the request's Idempotency-Key. Raises `Wrong`."""
     if body.at is not None and body.at.tzinfo is None:
         raise Wrong("at: a time without a zone; write for example 2026-01-15T09:30:00Z")
     id_ = body.id or (str(uuid5(NAMESPACE, f"{connection.name}\x1f{once}")) if once else str(uuid.uuid4()))
-    given = {"email": body.email, "phone": _phone(body.phone, connection)}
+    given = {"email": body.email, "phone": number(body, connection)}
     currency = body.currency.upper() if body.currency is not None else None
     try:
         event = ConversionEvent(
-            id=id_, name=body.name, at=body.at or now, key=body.contact_id, contact=_contact({p: v for p, v in given.items() if v is not None}),
+            id=id_, name=body.name, at=body.at or now, key=key, contact=_contact({p: v for p, v in given.items() if v is not None}),
             value=body.value, currency=currency, order_id=body.order_id, source_url=body.source_url, custom=body.custom,
         )  # fmt: skip
     except ValidationError as error:
@@ -150,7 +152,7 @@ def _paths(body: ContactBody | StageBody, connection: ConnectionConfig) -> dict[
     said = body.model_dump(exclude_none=True, exclude={"custom", "contact_id", "phone", "tags"})
     values = {PATHS.get(name, name): value for name, value in said.items()}
     if body.phone is not None:
-        values["phone"] = _phone(body.phone, connection)
+        values["phone"] = number(body, connection)
     if isinstance(body, ContactBody):
         if body.tags is not None:
             values["tags"] = frozenset(tag for tag in body.tags if tag.strip())
@@ -164,11 +166,12 @@ def _paths(body: ContactBody | StageBody, connection: ConnectionConfig) -> dict[
     return values
 
 
-def _phone(given: str | None, connection: ConnectionConfig) -> str | None:
-    if given is None:
+def number(body: Who, connection: ConnectionConfig) -> str | None:
+    """The phone number in E.164. Raises `Wrong`."""
+    if body.phone is None:
         return None
     try:
-        return normalize.phone(given, connection.default_region)
+        return normalize.phone(body.phone, connection.default_region)
     except normalize.Invalid as why:
         raise Wrong(f"phone: {why}") from None
 
@@ -193,6 +196,6 @@ def utc(moment: datetime) -> datetime:
 
 
 __all__ = [
-    "EVENTS", "PEOPLE", "ContactBody", "ConversionBody", "StageBody", "SubscriptionBody", "Wrong", "contact_record",
-    "conversion_record", "said", "utc",
+    "EVENTS", "PEOPLE", "ContactBody", "ConversionBody", "StageBody", "SubscriptionBody", "Who", "Wrong", "contact_record",
+    "conversion_record", "number", "said", "utc",
 ]  # fmt: skip

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stagebridge.access.keys import Key
 from stagebridge.access.throttle import Throttle, TooMany
+from stagebridge.api import people
 from stagebridge.api.bodies import Wrong
 from stagebridge.clock import Clock
 from stagebridge.config import Config, ConnectionConfig
@@ -107,8 +108,9 @@ def add_answers(app: FastAPI) -> None:
     async def refused(_: Request, error: Refusal) -> Response:
         return problem(error.status, str(error), error.code, error.headers)
 
+    @app.exception_handler(people.NotOne)
     @app.exception_handler(Wrong)
-    async def wrong(_: Request, error: Wrong) -> Response:
+    async def wrong(_: Request, error: Exception) -> Response:
         return problem(422, str(error), "SB-API-BODY")
 
     @app.exception_handler(RequestValidationError)

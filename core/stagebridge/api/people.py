@@ -61,6 +61,25 @@ def by_identity(
         return [shown(r) for r in tx.execute(query)]
 
 
+class NotOne(Exception):
+    """A sentence about why a person cannot be told from what was given."""
+
+
+def key_of(ledger: Ledger, *, contact_id: str | None, email: str | None, phone: str | None) -> str | None:
+    """Our id of whom a caller means, where he names him by it, or by a number alone; an address says it by itself. Raises
+    `NotOne` for an id that nobody has, and a number that several have."""
+    if contact_id is not None:
+        if not by_identity(ledger, id=contact_id):
+            raise NotOne("contact_id: nobody has this id; leave it out to name a person by email or phone")
+        return contact_id
+    if email is not None or phone is None:
+        return None
+    holders = by_identity(ledger, phone=phone)
+    if len(holders) > 1:
+        raise NotOne("phone: several people have this number; name one of them by email or contact_id")
+    return str(holders[0]["id"]) if holders else None
+
+
 def changed_since(ledger: Ledger, since: datetime, limit: int) -> list[dict[str, Any]]:
     """Contacts that changed since then, the latest first."""
     c = t.contact.c
@@ -165,4 +184,4 @@ def _invented(type: str) -> tuple[str, int, Data]:
     return uid_of("sample", type), ms(at) or 0, data
 
 
-__all__ = ["MOST", "by_identity", "changed_since", "samples", "shown"]
+__all__ = ["MOST", "NotOne", "by_identity", "changed_since", "key_of", "samples", "shown"]

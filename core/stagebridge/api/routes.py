@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from importlib.metadata import version
 from typing import Annotated, Any
@@ -16,9 +17,11 @@ from stagebridge.api.bodies import (
     ConversionBody,
     StageBody,
     SubscriptionBody,
+    Who,
     Wrong,
     contact_record,
     conversion_record,
+    number,
     utc,
 )
 from stagebridge.api.callers import Bounded, Caller, Hall, Problem, Refusal, add_answers, asking
@@ -139,6 +142,12 @@ def add_given(api: FastAPI, hall: Hall, asks: Any) -> None:
         _, became = await given.keep(hall, caller, record, once)
         return given.person(hall.reading, caller.name, record) if became == "done" else None
 
+    async def key_of(caller: Caller, body: Who) -> str | None:
+        phone = number(body, caller.connection)
+        return await asyncio.to_thread(
+            people.key_of, hall.reading, contact_id=body.contact_id, email=body.email, phone=phone
+        )
+
     def later(record: Record) -> Response:
         return JSONResponse({"id": record.id, "status": "accepted"}, 202)
 
@@ -146,20 +155,24 @@ def add_given(api: FastAPI, hall: Hall, asks: Any) -> None:
     async def upsert(body: ContactBody, once: Once = None, caller: Caller = asks) -> dict[str, Any] | Response:
         """Say what is known of a person: he is found by id, address or number, and made where he is not there. Answers with the
         person, or 202 where a run is at work just then."""
-        record = contact_record(body, caller.connection, hall.config.lifecycle, hall.clock.now())
+        record = contact_record(
+            body, await key_of(caller, body), caller.connection, hall.config.lifecycle, hall.clock.now()
+        )
         return await taken(caller, record, once) or later(record)
 
     @api.post("/stages", response_model=None)
     async def set_stage(body: StageBody, once: Once = None, caller: Caller = asks) -> dict[str, Any] | Response:
         """Move a person to a stage. `held` says that he stands elsewhere all the same: a step back waits for a person."""
-        record = contact_record(body, caller.connection, hall.config.lifecycle, hall.clock.now())
+        record = contact_record(
+            body, await key_of(caller, body), caller.connection, hall.config.lifecycle, hall.clock.now()
+        )
         person = await taken(caller, record, once)
         return {**person, "held": person["stage"] != body.stage} if person is not None else later(record)
 
     @api.post("/conversions")
     async def convert(body: ConversionBody, once: Once = None, caller: Caller = asks) -> dict[str, str]:
         """Tell of what a person did: it goes wherever conversions go, once."""
-        record = conversion_record(body, caller.connection, once, hall.clock.now())
+        record = conversion_record(body, await key_of(caller, body), caller.connection, once, hall.clock.now())
         await given.keep(hall, caller, record, once)
         return {"id": record.id, "name": body.name, "status": "accepted"}
 

@@ -9,7 +9,7 @@ import typer
 from stagebridge.cli.console import STATE, emit, out, table
 from stagebridge.delivery import inspect as deliveries
 from stagebridge.sync import inspect
-from stagebridge.webhooks import inspect as hooks
+from stagebridge.webhooks import letters
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -18,11 +18,11 @@ def register(app: typer.Typer) -> None:
     app.command()(status)
     app.command()(runs)
     app.command()(trace)
-    letters = typer.Typer(help="What a platform would not take: list, retry, discard.", invoke_without_command=True)
-    letters.callback()(dead_letters)
-    letters.command("retry")(retry)
-    letters.command("discard")(discard)
-    app.add_typer(letters, name="dead-letters")
+    listing = typer.Typer(help="What a platform would not take: list, retry, discard.", invoke_without_command=True)
+    listing.callback()(dead_letters)
+    listing.command("retry")(retry)
+    listing.command("discard")(discard)
+    app.add_typer(listing, name="dead-letters")
 
 
 def status(json_: Json = False) -> None:
@@ -71,8 +71,7 @@ def trace(who: Annotated[str, typer.Argument(help="E-mail or key.")], json_: Jso
 def dead_letters(context: typer.Context, json_: Json = False) -> None:
     if context.invoked_subcommand is not None:
         return
-    ledger = STATE.ledger()
-    found = [*inspect.dead_letters(ledger), *deliveries.dead_letters(ledger), *hooks.dead_letters(ledger)]
+    found = letters.dead_letters(STATE.ledger())
     if json_:
         emit(found)
     else:
@@ -80,21 +79,12 @@ def dead_letters(context: typer.Context, json_: Json = False) -> None:
 
 
 def retry(which: Annotated[str, typer.Argument(help="The id from the list.")]) -> None:
-    """Try a dead letter again in the next sync; a webhook also where `serve` runs."""
-    _release(which, retry=True)
+    """Try a dead letter again in the next sync; a webhook or a message also where `serve` runs."""
+    letters.release(STATE.ledger(), which, retry=True)
     out.print(f"{which} is tried again by the next sync")
 
 
 def discard(which: Annotated[str, typer.Argument(help="The id from the list.")]) -> None:
-    """Leave a dead letter untried until the contact changes; a webhook for good."""
-    _release(which, retry=False)
-    out.print(f"{which} stays as it is" + ("" if which.startswith(hooks.LETTER) else " until the contact changes"))
-
-
-def _release(which: str, *, retry: bool) -> None:
-    if which.startswith(hooks.LETTER):
-        hooks.release(STATE.ledger(), which, retry=retry)
-    elif which.startswith("e") and which[1:].isdigit():
-        deliveries.release(STATE.ledger(), int(which[1:]), retry=retry)
-    else:
-        inspect.release(STATE.ledger(), which, retry=retry)
+    """Leave a dead letter untried until the contact changes; a webhook or a message for good."""
+    letters.release(STATE.ledger(), which, retry=False)
+    out.print(f"{which} stays as it is" + ("" if letters.for_good(which) else " until the contact changes"))

@@ -22,7 +22,7 @@ def serve(
         bool, typer.Option("--access-log", help="A line for every request, not for refused ones only.")
     ] = False,
 ) -> None:
-    """Receive webhooks, and work on what they bring, until stopped."""
+    """Receive webhooks, work on what they bring, and show pages to people with a key, until stopped."""
     try:
         from stagebridge.serving import server
     except ModuleNotFoundError:
@@ -36,4 +36,6 @@ def serve(
         log.setLevel(logging.DEBUG if access_log else logging.INFO)
     host, port = host or config.serve.host, config.serve.port if port is None else port
     err.print(f"receiving at http://{host}:{port}/hooks/", markup=False, highlight=False)
+    pages = f"pages at http://{host}:{port}/, to log in with a key of `stagebridge keys create NAME --pages`"
+    err.print(pages, markup=False, highlight=False)
     server.serve(config, host, port, STATE.clock)

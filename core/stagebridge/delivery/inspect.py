@@ -24,7 +24,7 @@ def deliveries(ledger: Ledger, state: str | None = None, limit: int = 100) -> li
     if state is not None:
         query = query.where(d.state == state)
     waits = sa.case((d.state.in_(("queued", "sending")), 0), else_=1)
-    with ledger.begin() as tx:
+    with ledger.look() as tx:
         rows = tx.execute(query.order_by(waits, sa.func.coalesce(d.deadline, 2**62), d.id.desc()).limit(limit)).all()
     return [shown(r) for r in rows]
 
@@ -48,7 +48,7 @@ def verdict(r: Any) -> str:
 def counts(ledger: Ledger) -> dict[str, dict[str, int]]:
     """{connection: {state: deliveries}}."""
     d = t.delivery.c
-    with ledger.begin() as tx:
+    with ledger.look() as tx:
         rows = tx.execute(sa.select(d.connection, d.state, sa.func.count()).group_by(d.connection, d.state)).all()
     found: dict[str, dict[str, int]] = {}
     for connection, state, count in rows:
@@ -62,16 +62,16 @@ def of_contact(ledger: Ledger, key: str) -> list[dict[str, Any]]:
     me = sa.select(c.id).where(c.key == key).scalar_subquery()
     his = sa.select(c.id).where((c.id == me) | (c.merged_into == me))
     query = sa.select(t.delivery, e.name, e.at, e.source).join(t.event, e.id == d.event_id).where(e.contact_id.in_(his))
-    with ledger.begin() as tx:
+    with ledger.look() as tx:
         return [shown(r) for r in tx.execute(query.order_by(e.at, d.id))]
 
 
-def dead_letters(ledger: Ledger) -> list[dict[str, Any]]:
+def dead_letters(ledger: Ledger, limit: int | None = None) -> list[dict[str, Any]]:
     """Events that a platform would not take, or that nobody knows whether it took; `deliveries` shows mere verdicts too."""
     d, e = t.delivery.c, t.event.c
     query = sa.select(t.delivery, e.name).join(t.event, e.id == d.event_id)
-    with ledger.begin() as tx:
-        rows = tx.execute(query.where(lost_deliveries()).order_by(d.id)).all()
+    with ledger.look() as tx:
+        rows = tx.execute(query.where(lost_deliveries()).order_by(d.id).limit(limit)).all()
     return [
         {"id": f"e{r.id}", "contact": "", "connection": r.connection, "object": f"event {r.event_id}", "path": r.name,
          "code": r.code, "reason": r.message}

@@ -5,6 +5,8 @@ The stage history, links and cursors carry `object` wherever a platform keeps se
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -15,10 +17,16 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
-VERSION = "0004"
+VERSION = "0005"
 """The newest revision in `migrations`, which brings a ledger to these tables."""
+
+BLOCKED = text("link.blocked != '{}'")
+"""Links with values that are not owed. Literally, as `DEAD`, or no partial index is used."""
+DEAD = text("delivery.state IN ('dead', 'unknown')")
+"""Deliveries that came to a bad end."""
 
 metadata = MetaData(
     naming_convention={
@@ -27,6 +35,12 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+
+def _where(condition: str) -> dict[str, Any]:
+    """Of a partial index."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
 
 # SQLite grows a rowid only on INTEGER; PostgreSQL wants the room of a BIGINT
 Id = BigInteger().with_variant(Integer(), "sqlite")
@@ -79,6 +93,7 @@ link = Table(
     Column("saw_row", Id),  # the lost history row that this remote had seen
     UniqueConstraint("connection", "object", "remote_id"),
     Index(None, "contact_id"),
+    Index("ix_link_blocked", "id", **_where("blocked != '{}'")),
 )
 
 history = Table(
@@ -133,6 +148,7 @@ delivery = Table(
     Column("settled", BigInteger),
     UniqueConstraint("event_id", "connection"),
     Index(None, "connection", "state", "not_before"),
+    Index("ix_delivery_dead", "id", **_where("state IN ('dead', 'unknown')")),
     sqlite_autoincrement=True,
 )
 

@@ -16,6 +16,8 @@ from stagebridge.outgoing.outlets import Outlets
 from stagebridge.sync.side import from_ms, ms
 
 STATES = ("queued", "sent", "dead")
+LETTER = "post:"
+"""How the ids of dead messages begin."""
 
 
 def endpoints(ledger: Ledger, outlets: Outlets) -> list[dict[str, Any]]:
@@ -68,14 +70,20 @@ def messages(
     ]  # fmt: skip
 
 
-def dead_letters(ledger: Ledger) -> list[dict[str, Any]]:
+def dead_letters(ledger: Ledger, limit: int | None = None) -> list[dict[str, Any]]:
     """Messages that nobody took."""
     m, p = t.message.c, t.post.c
-    query = sa.select(m.uid, m.type, t.post).join(t.post, p.message_id == m.id).where(p.state == "dead").order_by(p.id)
+    query = (
+        sa.select(m.uid, m.type, t.post)
+        .join(t.post, p.message_id == m.id)
+        .where(p.state == "dead")
+        .order_by(p.id)
+        .limit(limit)
+    )
     with ledger.look() as tx:
         rows = tx.execute(query).all()
     return [
-        {"id": f"post:{r.id}", "contact": None, "connection": r.endpoint, "object": r.type, "path": "",
+        {"id": f"{LETTER}{r.id}", "contact": "", "connection": r.endpoint, "object": r.type, "path": "",
          "code": "SB-MESSAGE-DEAD", "reason": r.reason}
         for r in rows
     ]  # fmt: skip
@@ -88,7 +96,7 @@ def release(ledger: Ledger, post: int, *, retry: bool) -> None:
     change = sa.update(t.post).where(where).values(_AGAIN) if retry else sa.delete(t.post).where(where)
     with ledger.begin() as tx:
         if not tx.execute(change).rowcount:
-            raise ConfigError(f"there is no dead message post:{post}", hint="`stagebridge dead-letters` lists them.")
+            raise ConfigError(f"there is no dead message {LETTER}{post}", hint="`stagebridge dead-letters` lists them.")
 
 
 _AGAIN = {"state": "queued", "attempts": 0, "not_before": 0, "status": None, "reason": None, "settled": None}
@@ -152,4 +160,4 @@ def _time(value: int | None) -> str | None:
     return None if value is None else from_ms(value).isoformat(timespec="seconds")
 
 
-__all__ = ["STATES", "dead_letters", "endpoints", "messages", "release", "replay", "resume"]
+__all__ = ["LETTER", "STATES", "dead_letters", "endpoints", "messages", "release", "replay", "resume"]

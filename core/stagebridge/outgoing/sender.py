@@ -149,6 +149,8 @@ class Sender:
             log.error("%s: %s", outlet.name, error)
         finally:
             self._release(outlet.name)
+            if done.dead:
+                alerts.of_dead_letters({outlet.connection: done.dead}, None)
         return done
 
     def _one(self, outlet: Outlet, row: Any, done: Sent) -> bool:
@@ -168,7 +170,7 @@ class Sender:
                 done.dead += 1
                 return True
             case Refused(reason) | Later(reason):
-                self._failed(outlet, row, status, reason, verdict.after if isinstance(verdict, Later) else 0.0)
+                done.dead += self._failed(outlet, row, status, reason, verdict)
         done.failed += 1
         return False
 
@@ -198,14 +200,15 @@ class Sender:
         with self.ledger.begin() as tx:
             tx.execute(sa.update(t.post).where(t.post.c.id == row.id).values(values))
 
-    def _failed(self, outlet: Outlet, row: Any, status: int | None, reason: str, after: float) -> None:
+    def _failed(self, outlet: Outlet, row: Any, status: int | None, reason: str, verdict: Verdict) -> bool:
+        """Try it again later; whether it was the last time."""
         failures = row.attempts + 1
-        wait = schedule.delay(failures, after)
+        wait = schedule.delay(failures, verdict.after if isinstance(verdict, Later) else 0.0)
         log.warning("%s: message %s, try %d: %s", outlet.name, row.uid, failures, reason)
         if wait is None:
             self._settle(row, state="dead", status=status, reason=reason)
             self._pause(outlet, f"nothing arrived for three days: {reason}")
-            return
+            return True
         with self.ledger.begin() as tx:
             again = {
                 "attempts": failures,
@@ -220,6 +223,7 @@ class Sender:
             tx.execute(sa.update(t.endpoint).where(e.name == outlet.name).values(failing))
         if failures == REPORTED:
             self._report(outlet, "failing", reason)
+        return False
 
     def _arrived(self, name: str, row: Any, status: int | None) -> None:
         p, e, now = t.post.c, t.endpoint.c, self._now

@@ -7,6 +7,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from stagebridge.api.routes import make_api
 from stagebridge.errors import StagebridgeError
+from stagebridge.pages.routes import add_pages
 from stagebridge.serving.hall import Hall
 from stagebridge.sync.side import ms
 from stagebridge.webhooks.receive import AGAIN, PLAIN, add_hooks, said
@@ -17,6 +18,7 @@ def make_app(hall: Hall) -> FastAPI:
     add_hooks(app, hall)
     add_health(app, hall)
     app.mount("/v1", make_api(hall, hall.config.serve.timeout))
+    add_pages(app, hall)
     return app
 
 

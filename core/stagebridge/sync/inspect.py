@@ -17,7 +17,7 @@ from stagebridge.sync.side import from_ms
 
 def status(ledger: Ledger) -> dict[str, Any]:
     """Counts of contacts, links, conflicts and the outbox, the cursors, and the last run."""
-    with ledger.begin() as tx:
+    with ledger.look() as tx:
         links = tx.execute(sa.select(t.link.c.connection, t.link.c.object, t.link.c.state, sa.func.count()).group_by(
             t.link.c.connection, t.link.c.object, t.link.c.state)).all()  # fmt: skip
         box = tx.execute(sa.select(t.outbox.c.connection, t.outbox.c.state, sa.func.count()).group_by(
@@ -39,10 +39,11 @@ def status(ledger: Ledger) -> dict[str, Any]:
     }
 
 
-def runs(ledger: Ledger, limit: int = 20) -> list[dict[str, Any]]:
-    """The latest runs, newest first."""
-    with ledger.begin() as tx:
-        rows = tx.execute(sa.select(t.run).order_by(t.run.c.id.desc()).limit(limit)).all()
+def runs(ledger: Ledger, limit: int = 20, *, upto: int | None = None) -> list[dict[str, Any]]:
+    """The latest runs, newest first; those up to a number, where one is given."""
+    query = sa.select(t.run).order_by(t.run.c.id.desc()).limit(limit)
+    with ledger.look() as tx:
+        rows = tx.execute(query if upto is None else query.where(t.run.c.id <= upto)).all()
     return [
         {
             "id": r.id, "command": r.command, "state": r.state, "started": _time(r.started), "finished": _time(r.finished),
@@ -53,7 +54,7 @@ def runs(ledger: Ledger, limit: int = 20) -> list[dict[str, Any]]:
 
 
 def cursors(ledger: Ledger) -> list[dict[str, Any]]:
-    with ledger.begin() as tx:
+    with ledger.look() as tx:
         rows = tx.execute(sa.select(t.cursor)).all()
     return [
         {"connection": r.connection, "object": r.object, "covered": _time(r.covered), "complete": bool(r.complete),
@@ -68,15 +69,16 @@ def reset_cursor(ledger: Ledger, connection: str) -> int:
         return int(tx.execute(sa.delete(t.cursor).where(t.cursor.c.connection == connection)).rowcount)
 
 
-def conflicts(ledger: Ledger) -> list[dict[str, Any]]:
-    """Everything that waits for a person. Keys and ids, nobody's data but the values in question."""
-    with ledger.begin() as tx:
+def conflicts(ledger: Ledger, limit: int | None = None) -> list[dict[str, Any]]:
+    """Everything that waits for a person, or the first of it. Keys and ids, nobody's data but the values in question."""
+    with ledger.look() as tx:
         c = t.conflict.c
         query = (
             sa.select(t.conflict, t.contact.c.key)
             .join(t.contact, t.contact.c.id == c.contact_id)
             .where(c.closed.is_(None))
             .order_by(c.id)
+            .limit(limit)
         )
         rows = tx.execute(query).all()
     return [
@@ -86,24 +88,22 @@ def conflicts(ledger: Ledger) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def dead_letters(ledger: Ledger) -> list[dict[str, Any]]:
-    """Records that a platform would not take, and single paths that are parked."""
+def dead_letters(ledger: Ledger, limit: int | None = None) -> list[dict[str, Any]]:
+    """Records that a platform would not take, and single paths that are parked; or about the first so many of each."""
     out = []
-    with ledger.begin() as tx:
+    with ledger.look() as tx:
         o = t.outbox.c
         query = (
             sa.select(t.outbox, t.contact.c.key)
             .join(t.contact, t.contact.c.id == o.contact_id)
             .where(o.state == "dead")
         )
-        for r in tx.execute(query.order_by(o.id)):
+        for r in tx.execute(query.order_by(o.id).limit(limit)):
             out.append({"id": f"{r.id}", "contact": r.key, "connection": r.connection, "object": r.object, "path": "",
                         "code": r.code, "reason": r.error})  # fmt: skip
         c = t.link.c
-        blocked = (
-            sa.select(t.link, t.contact.c.key).join(t.contact, t.contact.c.id == c.contact_id).where(c.blocked != "{}")
-        )
-        for r in tx.execute(blocked.order_by(c.id)):
+        blocked = sa.select(t.link, t.contact.c.key).join(t.contact, t.contact.c.id == c.contact_id).where(t.BLOCKED)
+        for r in tx.execute(blocked.order_by(c.id).limit(limit)):
             for path, why in orjson.loads(r.blocked).items():
                 if why["kind"] in ("parked", "unwritable", "flapping"):
                     out.append({"id": f"{r.id}:{path}", "contact": r.key, "connection": r.connection, "object": r.object,
@@ -142,7 +142,7 @@ def release(ledger: Ledger, which: str, *, retry: bool) -> None:
 
 def trace(ledger: Ledger, who: str) -> dict[str, Any]:
     """Everything about one contact: links, where each value comes from, changes, stage history."""
-    with ledger.begin() as tx:
+    with ledger.look() as tx:
         book = Book(tx, now=0, version=0)
         found = list(book.find_keys([who]).values()) or book.holders("email", who.strip().casefold())
         if not found:

@@ -18,7 +18,7 @@ VERDICTS = (EXPIRED, CONSENT, FORGOTTEN, "SB-EVENT-DROPPED", "SB-DISCARDED")
 
 def lost_deliveries() -> sa.ColumnElement[bool]:
     d = t.delivery.c
-    return d.state.in_(("dead", "unknown")) & d.code.not_in(VERDICTS)
+    return sa.and_(t.DEAD, d.code.not_in(VERDICTS))
 
 
 class Letters:

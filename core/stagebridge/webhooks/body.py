@@ -20,17 +20,17 @@ class TooSlow(Exception):
     """Its body did not come in time."""
 
 
-async def body_of(request: Request, patience: float) -> bytes:
-    """The body, byte for byte, within so many seconds. Raises `TooLarge`, before anything is read where the request says so itself, and `TooSlow`."""
+async def body_of(request: Request, patience: float, most: int = MOST) -> bytes:
+    """The body, byte for byte, within so many seconds and bytes. Raises `TooLarge`, before anything is read where the request says so itself, and `TooSlow`."""
     said = request.headers.get("content-length", "0")
-    if not (said.isascii() and said.isdigit()) or len(said) > 15 or int(said) > MOST:
+    if not (said.isascii() and said.isdigit()) or len(said) > 15 or int(said) > most:
         raise TooLarge
     parts, size = [], 0
     try:
         async with asyncio.timeout(patience):
             async for part in request.stream():
                 size += len(part)
-                if size > MOST:
+                if size > most:
                     raise TooLarge
                 parts.append(part)
     except TimeoutError:

@@ -15,11 +15,11 @@ LETTER = "hook:"
 """How the ids of their dead letters begin."""
 
 
-def dead_letters(ledger: Ledger) -> list[dict[str, Any]]:
+def dead_letters(ledger: Ledger, limit: int | None = None) -> list[dict[str, Any]]:
     c = t.hook.c
     query = sa.select(c.id, c.connection, c.received, c.error).where(c.state == "failed", c.records.is_not(None))
     with ledger.look() as tx:
-        rows = tx.execute(query.order_by(c.id)).all()
+        rows = tx.execute(query.order_by(c.id).limit(limit)).all()
     return [
         {"id": f"{LETTER}{r.id}", "contact": "", "connection": r.connection, "path": "",
          "object": f"webhook of {from_ms(r.received).isoformat(timespec='seconds')}",
@@ -28,16 +28,16 @@ def dead_letters(ledger: Ledger) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def release(ledger: Ledger, which: str, *, retry: bool) -> None:
+def release(ledger: Ledger, number: int, *, retry: bool) -> None:
     """Have a failed webhook worked on again, by whoever works on the ledger next, or leave it."""
-    number = which.removeprefix(LETTER)
     c = t.hook.c
     values = {"state": "waiting", "error": None} if retry else {"state": "done"}
-    failed = (c.id == (int(number) if number.isdecimal() else -1)) & (c.state == "failed") & c.records.is_not(None)
+    failed = (c.id == number) & (c.state == "failed") & c.records.is_not(None)
     with ledger.begin() as tx:
         if not tx.execute(sa.update(t.hook).where(failed).values(values)).rowcount:
             raise ConfigError(
-                f"there is no failed webhook {which}", hint="`stagebridge dead-letters` lists them with their ids."
+                f"there is no failed webhook {LETTER}{number}",
+                hint="`stagebridge dead-letters` lists them with their ids.",
             )
 
 
