@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,17 +12,14 @@ from typing import Any
 from unittest.mock import patch
 
 import requests
-import uvicorn
 
 from stagebridge.access import keys
 from stagebridge.clock import SystemClock
 from stagebridge.config import connectors, load_config
 from stagebridge.connector import Capabilities, Connector, ConnectorSettings, Health
 from stagebridge.endpoint import Endpoint, Posts
-from stagebridge.serving.app import make_app
+from stagebridge.serving.beside import beside
 from stagebridge.serving.hall import Hall
-
-HOST = "127.0.0.1"
 
 
 class AutomationSettings(ConnectorSettings):
@@ -107,23 +103,9 @@ def serving_api(
     installed = {**connectors(), "automation": _Here()}
     with patch("stagebridge.config.reader.connectors", lambda: installed):
         config = load_config(path, {"TOKEN": "pat-test", "SECRET": "sandbox-secret", **(secrets or {})})
-    hall = Hall(config, SystemClock())
-    hall.open()
-    settings = uvicorn.Config(make_app(hall), host=HOST, port=0, lifespan="off", log_level="warning", access_log=False)
-    server = uvicorn.Server(settings)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    try:
-        while not server.started:
-            time.sleep(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
+    with beside(config, SystemClock()) as (url, hall), requests.Session() as session:
         key = keys.create(hall.writing, "test", 1, scope="api", connection="zaps")
-        with requests.Session() as session:
-            yield Api(f"http://{HOST}:{port}", hall, folder, key, session)
-    finally:
-        server.should_exit = True
-        thread.join(10)
-        hall.close()
+        yield Api(url, hall, folder, key, session)
 
 
 def until(holds: Any, seconds: float = 15.0, otherwise: str = "it did not happen") -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from typer.testing import CliRunner, Result
 
+from distributions import ROOT
 from engine_world import World
 from stagebridge.cli.app import app
 from stagebridge.cli.console import STATE
@@ -36,3 +40,11 @@ class Shell:
         ended = getattr(result.exception, "exit_code", result.exit_code)
         assert ended == code, f"{words}: {ended}: {result.output} {result.exception!r}"
         return result
+
+
+def run(*words: str, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    """The command as a process of its own."""
+    command = [sys.executable, str(ROOT / "cli.py"), *words]
+    return subprocess.run(
+        command, cwd=cwd, capture_output=True, text=True, timeout=60, env={**os.environ, **environ}, check=False
+    )

@@ -17,7 +17,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from cli_shell import Shell
+from cli_shell import Shell, run
 from engine_world import world
 from stagebridge.cli.app import app
 from stagebridge.config import load_config
@@ -35,14 +35,6 @@ def sh(tmp_path: Path) -> Iterator[Shell]:
         w.boxes["sales"].seed({"Contact": [{"LastName": "Lovelace", "Email": ADA}, {"LastName": "Double", "Email": ADA}],
                                "Lead": [{"LastName": "Neu", "Company": "N", "Email": "neu@example.com"}]})  # fmt: skip
         yield Shell(w)
-
-
-def run(*words: str, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
-    """The command as a process of its own."""
-    command = [sys.executable, str(ROOT / "cli.py"), *words]
-    return subprocess.run(
-        command, cwd=cwd, capture_output=True, text=True, timeout=60, env={**os.environ, **environ}, check=False
-    )
 
 
 def test_a_new_account_is_provisioned_planned_and_synced(sh: Shell) -> None:
@@ -278,11 +270,29 @@ def test_the_demo_tells_the_story_and_its_figures_are_right(tmp_path: Path) -> N
     assert figures["first_sync"]["creates"] > 0
     assert figures["second_round"]["writes"] > 0
     assert set(figures) == {"contacts", "matched", "ambiguous", "first_sync", "edits_made", "second_round", "third_round_writes",
-                            "duplicates", "stage_regressions", "agree", "events", "seconds"}  # fmt: skip
+                            "duplicates", "stage_regressions", "agree", "events", "automations", "seconds"}  # fmt: skip
     told = figures["events"]
     assert told["sent"] == told["counted"] > 0
     assert told["duplicates"] > 0  # the first answer of each platform was lost, and it was asked again
     assert told["expired"] == told["refused"] > 0
+    heard = figures["automations"]
+    assert set(heard) == {"person", "make", "zapier"}
+    for name in ("make", "zapier"):
+        assert (heard[name]["was"], heard[name]["stage"]) == ("lead", "advocate")
+        assert heard[name]["acted"] >= 1
+
+
+def test_a_process_ends_with_the_code_of_its_command(tmp_path: Path) -> None:
+    people = {"type": "file", "path": "people.csv", "mode": "read"}
+    (tmp_path / "people.csv").write_text("email\nada@example.com\n", "utf-8")
+    document = {"version": 1, "connections": {"people": people, "copy": {"type": "file", "path": "copy.csv"}}}
+    (tmp_path / "copy.csv").write_text("email,stagebridge_id\n", "utf-8")
+    (tmp_path / "stagebridge.yaml").write_text(
+        json.dumps(document | {"contacts": {"initial": {"prefer": "people"}}}), "utf-8"
+    )
+    planned = run("plan", "--detailed-exitcode", cwd=tmp_path)
+    assert planned.returncode == 4, planned.stdout + planned.stderr
+    assert run("plan", cwd=tmp_path).returncode == 0
 
 
 def commands(group: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

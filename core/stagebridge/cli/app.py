@@ -38,7 +38,7 @@ def run() -> None:
     5 stopped by a guard, 75 busy or try later."""
     share_one_heap()
     try:
-        app(standalone_mode=False)
+        sys.exit(app(standalone_mode=False))  # with what a command ended with: typer returns it
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except click.exceptions.Abort:

@@ -9,20 +9,23 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from stagebridge.cli.console import emit, out
+from stagebridge.cli.demo_automations import Automations
 from stagebridge.cli.demo_events import Conversions, rules
 from stagebridge.clock import ElasticClock
-from stagebridge.config import load_config
+from stagebridge.config import Config, load_config
 from stagebridge.contact import full_name
 from stagebridge.delivery.setup import Events
 from stagebridge.errors import ConfigError
 from stagebridge.ledger.store import Ledger
 from stagebridge.lifecycle import Lifecycle
+from stagebridge.outgoing.setup import Outgoing
 from stagebridge.sync.engine import Engine, RoundReport
 from stagebridge.sync.setup import open_side, open_sides
 
@@ -55,6 +58,7 @@ def demo(
     good = (
         figures["agree"]
         and events.get("sent") == events.get("counted")
+        and all(a["acted"] for n, a in figures.get("automations", {}).items() if n != "person")
         and not (figures["third_round_writes"] or figures["duplicates"] or figures["stage_regressions"])
     )
     raise typer.Exit(0 if good else 1)
@@ -74,7 +78,7 @@ class Demo:
     def play(self) -> dict[str, Any]:
         """Run the story; returns its figures."""
         from stagebridge.sandbox import Sandbox
-        from stagebridge.sandbox.demo import accounts, audiences, people
+        from stagebridge.sandbox.demo import accounts, audiences, automations, people
 
         began = time.monotonic()
         with ExitStack() as stack:
@@ -83,6 +87,8 @@ class Demo:
             self.boxes = {n: stack.enter_context(Sandbox(n, clock=clock)) for n in self.accounts}
             self.audiences = audiences()
             self.ads = {n: stack.enter_context(Sandbox(n, clock=clock)) for n in self.audiences}
+            self.services = automations() if find_spec("fastapi") else {}
+            self.hooks = {n: stack.enter_context(Sandbox(n, clock=clock)) for n in self.services}
             for name, audience in self.audiences.items():
                 if (data := audience.seed()) is not None:
                     self.ads[name].seed(data)
@@ -97,7 +103,7 @@ class Demo:
                 f"[bold]{len(self.boxes)} full systems[/] on 127.0.0.1: "
                 + ", ".join(f"{n} with {len(self._records(n))} records" for n in self.boxes)
             )
-            for name in config.contacts.between:
+            for name in self.accounts:
                 side = open_side(config.connections[name], config.lifecycle, clock)
                 if side.connector.capabilities.provision == "api" and side.mapping.missing():
                     for line in side.connector.provision(side.mapping.missing(), dry_run=False):
@@ -110,6 +116,7 @@ class Demo:
             self.events = Events(config, self.engine, clock)
             self._story(config.lifecycle)
             self._conversions()
+            self._automations(config)
             ledger.close()
         self.figures["seconds"] = round(time.monotonic() - began, 1)
         self.say(
@@ -122,10 +129,11 @@ class Demo:
         document = {
             "version": 1,
             "connections": {n: a.connection(self.boxes[n].url) for n, a in self.accounts.items()}
-            | {n: {**a.connection(self.ads[n].url), "ads_consent": "not_denied"} for n, a in self.audiences.items()},
+            | {n: {**a.connection(self.ads[n].url), "ads_consent": "not_denied"} for n, a in self.audiences.items()}
+            | {n: a.connection(self.hooks[n].url) for n, a in self.services.items()},
             "events": rules(self.audiences),
             "contacts": {
-                "between": names, "initial": {"prefer": names[0]}, "rules": {"consent.*": "most_restrictive", "*": "latest"},
+                "between": [*names, *self.services], "initial": {"prefer": names[0]}, "rules": {"consent.*": "most_restrictive", "*": "latest"},
                 "guards": {"max_creates": "off", "max_stage_moves": "off", "max_changes": "off"},
             },
         }  # fmt: skip
@@ -202,6 +210,24 @@ class Demo:
             f"  the platforms counted {told['counted']} and dropped {told['duplicates']} that they knew; {told['expired']} came too late, "
             f"{told['refused']} were not agreed to"
         )
+
+    def _automations(self, config: Config) -> None:
+        if not self.services:
+            return
+        Outgoing(config, self.clock).attach(self.engine.desk)
+        told = Automations(config, self.clock, self.hooks, self.services, self._promote).play()
+        self.figures["automations"] = told
+        self.say("\n[bold]Automations[/] that subscribed at the API of `stagebridge serve`, as they heard of it:")
+        for name, service in self.services.items():
+            self.say(f"  {name}: {told['person']} is {told[name]['stage']}, was {told[name]['was']}; {service.does}")
+
+    def _promote(self) -> str:
+        """Somebody moves a person on, and everybody else hears of it."""
+        name, witness = next(iter(self.witnesses.items()))
+        email = max(h["email"] for h in self._records(name) if h["stage"] == "lead" and h["email"])
+        witness.edit(email, {"stage": "advocate"})
+        self._round()
+        return email
 
     def _round(self) -> tuple[RoundReport, int]:
         """A sync, a minute or two after the last one."""

@@ -121,7 +121,7 @@ class Guard:
                 ) from None
         if self._allows(host, target.port):
             return
-        name_it = f"If it is one of yours, name it in the configuration: allow {host}:{target.port}."
+        name_it = f"If it is one of yours, name it in the configuration: `outgoing: {{allow: [{host}:{target.port}]}}`."
         if not target.tls or target.port != 443:
             raise Forbidden(
                 f"the endpoint at {host} is not called by https at port 443",

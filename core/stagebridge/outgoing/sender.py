@@ -184,7 +184,7 @@ class Sender:
         try:
             answer = self.post(endpoint.url, body, headers)
         except (NotSent, NoAnswer) as error:
-            return None, Later(str(error))
+            return None, Later(f"{error} {error.hint}".strip())
         return answer.status, outlet.connector.verdict(answer)
 
     # --- what becomes of it ------------------------------------------------------------------------------------

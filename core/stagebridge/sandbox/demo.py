@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Any, Protocol
 
+from stagebridge.clock import Clock
+
 GIVEN = (
     "Aiko Amara Anouk Björn Chiara Dariusz Eloísa Fatima Gökhan Hana Ingrid Jamal José Kateryna Lars Léa Malik Mei Nadia "
     "Nikolaos Olu Piotr Quynh Rania Renée Saoirse Søren Tomás Ute Valeriu Wanjiru Xenia Yusuf Zoë"
@@ -25,6 +27,8 @@ COMPANIES = (
     "Fjordlys AS",
     "Granat s.r.o.",
 )
+TAG = "promoter"
+"""What an automation marks people with."""
 STAGES = ("subscriber", "lead", "marketing_qualified", "sales_qualified", "opportunity", "customer")
 # numbers that regulators keep free for fiction, or that nobody is given
 NUMBERS = ("+44207946{:04d}", "+1202555{:04d}", "+4930231{:05d}", "+336399{:05d}", "+61255506{:03d}")
@@ -106,6 +110,39 @@ class Audience(Protocol):
     def books(self, state: Any) -> tuple[int, int]:
         """What the platform says that it counted, and dropped as known, out of its stand-in's state."""
         ...
+
+
+class Automation(Protocol):
+    """What the connector of an automation service gives to the demo (entry point `stagebridge.automations`)."""
+
+    does: str
+    """What its automation does about what it hears: a clause."""
+
+    def connection(self, url: str) -> dict[str, Any]:
+        """The connection's entry in the configuration, pointed at the stand-in."""
+        ...
+
+    def subscribe(self, url: str, api: str, key: str, event: str, clock: Clock) -> None:
+        """Have a user of the stand-in at `url`, on its clock, make an automation of an event with a key of our API."""
+        ...
+
+    def heard(self) -> list[Mapping[str, Any]]:
+        """The messages that came."""
+        ...
+
+    def act(self) -> int:
+        """Let it do what it does about them; how often it did."""
+        ...
+
+    def leave(self) -> None:
+        """Switch it off."""
+        ...
+
+
+def automations() -> dict[str, Automation]:
+    """Installed automation services that take part, by name."""
+    found = sorted(entry_points(group="stagebridge.automations"), key=lambda e: e.name)
+    return {e.name: e.load()() for e in found}
 
 
 def audiences() -> dict[str, Audience]:

@@ -114,7 +114,7 @@ def dead_letters(ledger: Ledger, limit: int | None = None) -> list[dict[str, Any
 def release(ledger: Ledger, which: str, *, retry: bool) -> None:
     """Try a dead letter again, or discard it: then it stays untried until the contact changes."""
     row_id, _, path = which.partition(":")
-    if not row_id.isdigit():
+    if not (row_id.isascii() and row_id.isdigit() and len(row_id) < 19):
         raise ConfigError(f"'{which}' is no dead letter", hint="`stagebridge dead-letters` lists them with their ids.")
     with ledger.lock(), ledger.begin() as tx:
         if not path:
