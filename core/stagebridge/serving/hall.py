@@ -118,6 +118,8 @@ class Worker(threading.Thread):
                 self.hall.wake.wait(IDLE)
                 pause = NEXT
             self._stopped.wait(pause)
+        if self._work is not None:
+            self._work.tell()
 
     def _step(self) -> None:
         work = self._work = self._opened()
