@@ -182,7 +182,8 @@ class Inbox:
         ledger = Ledger.open(self.config.ledger)
         self.engine = Engine(self.config.contacts, ledger, sides, self.config.lifecycle, self.clock)
         self.events = Events(self.config, self.engine, self.clock)
-        self.work = Work(self.events, {s.name: s for s in sides}, Metrics())
+        self.metrics = Metrics()
+        self.work = Work(self.events, {s.name: s for s in sides}, self.metrics)
 
     def take(self, name: str, body: bytes, headers: Mapping[str, str]) -> None:
         """Raises `Refused`."""

@@ -9,20 +9,15 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from engine_world import world
-from hooks_kit import SHOP, asked, config_in, configure, order, signed
+from hooks_kit import SHOP, asked, configure, inbox, order, signed
 from stagebridge.clock import ManualClock, SystemClock
-from stagebridge.connector import Hint, HookRequest, Record
-from stagebridge.delivery.setup import Events
+from stagebridge.connector import Hint, Record
 from stagebridge.ledger import schema as t
 from stagebridge.ledger.store import Ledger
 from stagebridge.sync.decide import Decisions
-from stagebridge.sync.engine import Engine
-from stagebridge.sync.setup import open_sides
-from stagebridge.webhooks.doors import Hook, kept_for, open_doors
+from stagebridge.webhooks.doors import Hook, kept_for
 from stagebridge.webhooks.keeper import commit
-from stagebridge.webhooks.metrics import Metrics
 from stagebridge.webhooks.stored import restored, stored
-from stagebridge.webhooks.work import Work
 
 
 def hints(connection: str, *ids: str, at: int = 1000, delivery: str = "d") -> Hook:
@@ -54,27 +49,17 @@ def test_a_webhook_that_comes_while_its_record_is_being_fetched_is_not_taken_for
             assert tx.execute(sa.select(t.hint.c.remote_id)).all() == []
 
 
-def work_in(folder: Path) -> tuple[Engine, Work]:
-    config = config_in(folder)
-    sides, _ = open_sides(config)
-    engine = Engine(config.contacts, Ledger.open(config.ledger), sides, config.lifecycle)
-    return engine, Work(Events(config, engine), {s.name: s for s in sides}, Metrics())
-
-
 def test_whoever_is_forgotten_is_gone_from_what_came_too_also_where_it_could_not_be_worked_on(tmp_path: Path) -> None:
     configure(tmp_path, {"shop": SHOP})
-    engine, work = work_in(tmp_path)
-    door = open_doors(config_in(tmp_path), SystemClock())["shop"]
     bad = order(1)
     bad["order"]["paid_at"] = "never"
     renamed = {"customer": {"id": 1, "first_name": "Somebody"}}  # says no address, and is his all the same
-    for number, said in enumerate((order(1), bad, renamed, order(2))):
-        body = json.dumps(said).encode()
-        request = HookRequest("POST", "http://x/hooks/shop", signed(body, f"msg_{number}"), body)
-        commit(engine.ledger, [door.receive(request)])
-    assert work.records() == 4
-    Decisions(engine).forget("person1@example.com")
-    engine.ledger.close()
+    with inbox(tmp_path) as box:
+        for number, said in enumerate((order(1), bad, renamed, order(2))):
+            body = json.dumps(said).encode()
+            box.take("shop", body, signed(body, f"msg_{number}"))
+        assert box.work.records() == 4
+        Decisions(box.engine).forget("person1@example.com")
     left = [text for text in asked(tmp_path, sa.select(t.hook.c.records)) if text is not None]
     assert len(left) == 1
     assert "person2@example.com" in left[0]
@@ -84,17 +69,15 @@ def test_whoever_is_forgotten_is_gone_from_what_came_too_also_where_it_could_not
 
 def test_a_delivery_is_remembered_longer_than_any_platform_tries_again(tmp_path: Path) -> None:
     configure(tmp_path, {"shop": SHOP})
-    engine, work = work_in(tmp_path)
-    doors = open_doors(config_in(tmp_path), SystemClock())
-    kept = kept_for(doors, 7 * 86400)
-    assert kept >= 2 * doors["shop"].webhooks.horizon
     clock = ManualClock(SystemClock().now())
-    engine.desk.clock = clock
-    commit(engine.ledger, [hints("shop", "1", at=engine.desk.now)])
-    for days, there in ((3, 1), (8, 0)):
-        clock.advance(days * 86400)
-        work.tidy(kept)
-        assert len(asked(tmp_path, sa.select(t.hook.c.id))) == there
+    with inbox(tmp_path, clock) as box:
+        kept = kept_for(box.doors, 7 * 86400)
+        assert kept >= 2 * box.doors["shop"].webhooks.horizon
+        commit(box.engine.ledger, [hints("shop", "1", at=box.engine.desk.now)])
+        for days, there in ((3, 1), (8, 0)):
+            clock.advance(days * 86400)
+            box.work.tidy(kept)
+            assert len(asked(tmp_path, sa.select(t.hook.c.id))) == there
 
 
 def test_a_ledger_of_before_is_brought_up_to_date(tmp_path: Path) -> None:

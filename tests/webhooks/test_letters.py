@@ -20,7 +20,7 @@ MENDED = "extends: webhook\nevent: {fields: {at: {read: [order.paid_at, order.pa
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
     (tmp_path / "shop.yaml").write_text("extends: webhook\n", "utf-8")
-    configure(tmp_path, {"shop": {**SHOP, "mapping": "shop.yaml"}})
+    configure(tmp_path, {"shop": {**SHOP, "mapping": "shop.yaml"}}, jobs=[{"name": "contacts", "every": "1h"}])
     return tmp_path
 
 
@@ -50,7 +50,7 @@ def dated_otherwise(number: int, **customer: Any) -> dict[str, Any]:
     return said
 
 
-def test_what_waits_is_worked_on_by_plan_and_by_sync_before_they_look_elsewhere(shop: Path) -> None:
+def test_what_waits_is_worked_on_by_plan_sync_and_scheduler_before_they_look_elsewhere(shop: Path) -> None:
     for command, number in (("plan", 1), ("sync", 2)):
         with inbox(shop) as box:
             post(box, number, order(number))
@@ -58,7 +58,7 @@ def test_what_waits_is_worked_on_by_plan_and_by_sync_before_they_look_elsewhere(
         assert f"person{number}@example.com" in held(shop)
     with inbox(shop) as box:
         post(box, 3, order(3))
-    assert "webhooks worked on: 1" in stagebridge(shop, "sync")
+    assert "webhooks worked on: 1" in stagebridge(shop, "scheduler", "--rounds", "1")
     assert "webhooks" not in stagebridge(shop, "sync")
     assert events_in(shop) == ["order-1", "order-2", "order-3"]
 

@@ -61,14 +61,6 @@ def compared(served: Served, count: int) -> tuple[float, float]:
     return load.rate, nothing.rate
 
 
-def test_a_burst_is_answered_and_worked_on_whole(served: Served) -> None:
-    load = drive(served.port, orders(0, 500), wide=WIDE)
-    assert load.statuses == {200: 500}
-    assert accepted_in(served.folder) == 500
-    served.worked_on(60)
-    assert len(held(served.folder)) == 500
-
-
 def memory(served: Served) -> float:
     """Megabytes that the process has in memory."""
     status = Path(f"/proc/{served.process.pid}/status").read_text("utf-8")

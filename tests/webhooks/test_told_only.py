@@ -91,6 +91,28 @@ def test_of_two_responses_the_later_counts_also_if_it_comes_first(box: Inbox, tm
     assert events_in(tmp_path) == ["t1", "t2"]
 
 
+def test_whatever_the_order_of_the_responses_the_consent_keeps_its_own_time(box: Inbox, tmp_path: Path) -> None:
+    said: list[tuple[str, str, dict[str, Any]]] = [
+        ("t1", "2026-11-20T10:00:00Z", {"email": ADA, "boolean": True}),
+        ("t2", "2026-11-21T10:00:00Z", {"email": ADA, "phone_number": "+442079460002"}),
+    ]
+    for token, at, answers in reversed(said):
+        respond(box, token, at, **answers)
+        box.work.records()
+    ada = held(tmp_path)[ADA]
+    assert (ada["consent.email"], ada["consent.email.at"].isoformat()) == ("granted", "2026-11-20T10:00:00+00:00")
+    assert ada["phone"] == "+442079460002"
+
+
+def test_tags_that_were_given_under_several_ids_add_up_in_any_order(box: Inbox, tmp_path: Path) -> None:
+    for number, (customer, tag, day) in enumerate([(1, "c", 23), (2, "a", 21), (3, "b", 22), (1, "old", 20)]):
+        said = order(number, id=customer, email=ADA, tags=[tag])
+        said["order"]["updated_at"] = f"2026-11-{day}T10:00:00Z"
+        post(box, f"m{number}", said)
+        box.work.records()
+    assert held(tmp_path)[ADA]["tags"] == {"a", "b", "c"}
+
+
 @pytest.mark.parametrize("together", [True, False])
 def test_a_person_whom_a_shop_numbers_anew_is_one_and_her_last_word_counts(
     box: Inbox, tmp_path: Path, together: bool

@@ -167,7 +167,7 @@ class Guard:
         if not self._allows(host, port) and not self._public(address):
             raise Forbidden(
                 f"the endpoint's host {host} has {address}, which is no public address",
-                hint=f"If it is one of yours, name it in the configuration: allow {host}:{port}.",
+                hint=f"If it is one of yours, name it in the configuration: `outgoing: {{allow: [{host}:{port}]}}`.",
             )
 
     def _addresses(self, host: str, port: int, timeout: float) -> list[Address]:

@@ -34,6 +34,9 @@ CHECKPOINT = 1.0
 """Seconds between two checkpoints of the ledger."""
 STANDS_ASIDE = 1.0
 """Seconds until the next try while a run holds the ledger."""
+MOMENT = 3.0
+"""Seconds that the end waits for a piece of work: for what is being written, and not for a platform that does not answer. What is
+cut off is worked on by the next one."""
 TOLD = 60.0
 """Seconds between two alerts about what could not be worked on."""
 AGAIN = 30.0
@@ -88,7 +91,7 @@ class Hall:
         return list(self._worker.troubles.values())
 
     def close(self) -> None:
-        """What was accepted is committed; what is being worked on is finished."""
+        """What was accepted is committed; what is being worked on is finished, if that takes a moment only."""
         if self.ready:
             self.ready = False
             self._closed.set()
@@ -114,7 +117,7 @@ class Worker(threading.Thread):
     def stop(self) -> None:
         self._stopped.set()
         self.hall.wake.set()
-        self.join(timeout=30)
+        self.join(MOMENT)
 
     def run(self) -> None:
         while not self._stopped.is_set():
@@ -134,6 +137,8 @@ class Worker(threading.Thread):
                 self.hall.wake.wait(IDLE)
                 pause = NEXT
             self._stopped.wait(pause)
+        if self._work is not None:
+            self._work.tell()
 
     def _step(self) -> None:
         work = self._work = self._opened()

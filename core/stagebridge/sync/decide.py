@@ -130,10 +130,10 @@ class Decisions:
             link.blocked.pop("stage", None)
             link.dirty = True
             return f"the stage stays {detail['holds']} and is written to {row.connection}"
-        if row.kind in ("duplicate", "ambiguous", "unmerged") and keep in self.engine.debts.told_only:
-            self._stand(book, contact, link)
-            return f"{link.remote_id} is this person's; what was said under it is worked on"
         if row.kind in ("duplicate", "ambiguous", "unmerged") and keep == row.connection:
+            if keep in self.engine.debts.told_only:
+                self._stand(book, contact, link)
+                return f"{link.remote_id} is this person's; what was said under it is worked on"
             for other in book.links_of(contact):
                 if other is not link and (other.connection, other.object) == (link.connection, link.object):
                     other.state, other.dirty = "dup", True

@@ -6,11 +6,13 @@ as one record: the live link, which shows what was said under any id. What was s
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import orjson
 import sqlalchemy as sa
 
 from stagebridge.connector import Record
-from stagebridge.contact import is_blank
+from stagebridge.contact import METADATA, is_blank
 from stagebridge.ledger import schema as t
 from stagebridge.ledger.book import Book
 from stagebridge.ledger.rows import LinkRow
@@ -32,29 +34,42 @@ def leave_out(link: LinkRow, live: LinkRow, record: Record, view: View) -> None:
     at = ms(record.modified_at)
     _older(link, UNDER_IT, view, at)
     said = link.memory.setdefault(SAID, {})
-    for path, value in list(view.items()):
+    for path in _decided(view):
+        value = view[path]
         if live is not link:
             link.seen[path] = value
         if path in SETS:
             view[path] = frozenset(live.seen.get(path) or ()) - frozenset(said.get(path, ())) | frozenset(value or ())
             said[path] = sorted(value or ())
         elif is_blank(value) and not said.get(path):
-            del view[path]
+            _drop(view, path)
             for shown in (live.seen, live.sent):
                 shown.setdefault(path, None)
         else:
             said[path] = not is_blank(value)
-    _older(live, UNDER_ANY, view, at)
+    _older(live, UNDER_ANY, view, at, but=SETS)  # what is in a set under one id, no other takes out
     link.dirty = live.dirty = True
 
 
-def _older(link: LinkRow, memory: str, view: View, at: int | None) -> None:
+def _older(link: LinkRow, memory: str, view: View, at: int | None, but: Collection[str] = ()) -> None:
     if at is None:
         return
     told: dict[str, int] = link.memory.get(memory, {})
-    for path in [p for p in view if told.get(p, at) > at]:
-        del view[path]
-    link.memory[memory] = told | dict.fromkeys(view, at)
+    paths = [p for p in _decided(view) if p not in but]
+    for path in paths:
+        if told.get(path, at) > at:
+            _drop(view, path)
+    link.memory[memory] = told | {p: at for p in paths if p in view}
+
+
+def _decided(view: View) -> list[str]:
+    """The paths that are decided about; what describes one goes with it."""
+    return [p for p in view if p not in METADATA]
+
+
+def _drop(view: View, path: str) -> None:
+    for one in (path, f"{path}.at", f"{path}.source", f"{path}_at"):
+        view.pop(one, None)
 
 
 def stand_for(first: LinkRow, other: LinkRow) -> None:

@@ -151,7 +151,8 @@ class Work:
             for id_, record in (one for records in told.values() for one in records):
                 by_row[id_].append(f"{record.object}:{record.id}")
             update_by_id(book.tx, t.hook, [
-                {"id": i, "state": "failed" if i in said else "done", "error": f"{IN_PART}: {said[i]}" if i in said else None, "people": orjson.dumps(p).decode()}
+                {"id": i, "people": orjson.dumps(p).decode(), "state": "failed" if i in said else "done",
+                 "error": f"{IN_PART}: {said[i]}" if i in said else None}
                 for i, p in by_row.items()
             ])  # fmt: skip
         return said
