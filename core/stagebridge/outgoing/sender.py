@@ -82,11 +82,12 @@ class Sender:
         """Post everything that is due, each endpoint until it fails or has it all."""
         total = Sent()
         while True:
-            begun = self.begin()
-            if not begun:
+            some = Sent()
+            for future in self.begin():
+                some.add(future.result())
+            if some == Sent():
                 return total
-            for future in begun:
-                total.add(future.result())
+            total.add(some)
 
     def begin(self) -> list[Future[Sent]]:
         """Start posting to every endpoint that something is due for and that is not being posted to."""
@@ -185,6 +186,9 @@ class Sender:
             answer = self.post(endpoint.url, body, headers)
         except (NotSent, NoAnswer) as error:
             return None, Later(f"{error} {error.hint}".strip())
+        except Exception as error:  # a defect of ours must not hold up others, nor be tried without end
+            log.exception("%s: message %s could not be posted", outlet.name, row.uid)
+            return None, Later(f"it could not be posted ({type(error).__name__})")
         return answer.status, outlet.connector.verdict(answer)
 
     # --- what becomes of it ------------------------------------------------------------------------------------
