@@ -44,7 +44,7 @@ def add_health(app: FastAPI, hall: Hall) -> None:
     def metrics() -> Response:
         if not hall.ready:
             return said(503, "not ready", {"retry-after": AGAIN})
-        text = hall.metrics.text(hall.reading, ms(hall.clock.now()) or 0)
+        text = hall.metrics.text(hall.reading, hall.outlets, ms(hall.clock.now()) or 0)
         return PlainTextResponse(text, 200, PLAIN, "text/plain; version=0.0.4")
 
 
