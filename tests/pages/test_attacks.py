@@ -16,9 +16,10 @@ from stagebridge.pages.forms import local
 from stagebridge.pages.sessions import Sessions
 
 ADA = f"{1:032x}"
-PAGES = ("/", "/runs", "/runs/2", "/conflicts", "/dead-letters", "/contacts", f"/contacts/{ADA}")
-FORMS = ("/dead-letters", "/contacts", "/logout")
-SECRETS = ("ada@example.com", "Lovelace", "crm", "sales", "hubspot", "INVALID_PHONE")
+PAGES = ("/", "/runs", "/runs/2", "/conflicts", "/dead-letters", "/receivers", "/receivers/warehouse",
+         "/contacts", f"/contacts/{ADA}")  # fmt: skip
+FORMS = ("/dead-letters", "/receivers/warehouse", "/contacts", "/logout")
+SECRETS = ("warehouse", "zapier", "ada@example.com", "Lovelace", "crm", "sales", "hubspot", "INVALID_PHONE")
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def stranger(house: House) -> Visitor:
 # --- without a key ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", [*PAGES, "/contacts/nobody", "/runs/999"])
+@pytest.mark.parametrize("path", [*PAGES, "/contacts/nobody", "/runs/999", "/receivers/nobody"])
 def test_without_a_key_nothing_is_seen_not_even_what_exists(stranger: Visitor, path: str) -> None:
     answer = stranger.get(path)
     assert answer.status_code == 303
@@ -178,7 +179,7 @@ def test_a_form_from_elsewhere_is_not_taken_even_with_our_token(
     assert "not sent from these pages" in answer.text
     assert "set-cookie" not in answer.headers
     assert olga.get("/").status_code == 200
-    assert olga.get("/dead-letters").text.count('value="retry"') == 4
+    assert olga.get("/dead-letters").text.count('value="retry"') == 6
 
 
 @pytest.mark.parametrize("path", FORMS)
@@ -188,13 +189,13 @@ def test_a_form_without_this_sessions_token_is_not_taken(olga: Visitor, house: H
         answer = olga.post(path, data={"token": token, "id": "1", "do": "retry", "who": "ada@example.com"})
         assert answer.status_code == 403
         assert "not one of this session" in answer.text
-    assert olga.get("/dead-letters").text.count('value="retry"') == 4
+    assert olga.get("/dead-letters").text.count('value="retry"') == 6
 
 
 def test_nothing_is_changed_by_following_a_link(olga: Visitor) -> None:
     olga.get(f"/dead-letters?id=1&do=retry&token={olga.token()}")
     assert olga.get("/logout").status_code == 405
-    assert olga.get("/dead-letters").text.count('value="retry"') == 4
+    assert olga.get("/dead-letters").text.count('value="retry"') == 6
 
 
 def test_a_browser_that_says_the_form_is_from_us_is_believed_behind_a_proxy(house: House, tmp_path: Path) -> None:
