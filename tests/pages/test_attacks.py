@@ -272,6 +272,28 @@ def test_no_page_may_be_framed_kept_or_run_anything(olga: Visitor, house: House,
         assert headers["cache-control"] == ("no-store" if not path.endswith("style.css") else "public, max-age=86400")
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/admin", 404), ("GET", "/runs/", 404), ("GET", "/<script>alert(1)</script>", 404), ("POST", "/", 405), ("GET", "/logout", 405)],
+)  # fmt: skip
+def test_what_is_no_page_is_a_page_to_browsers_and_a_line_to_programs_and_repeats_nothing(
+    stranger: Visitor, olga: Visitor, method: str, path: str, status: int
+) -> None:
+    for visitor in (stranger, olga):
+        page = visitor.request(method, path, headers={"accept": "text/html,*/*;q=0.8"})
+        assert (page.status_code, "<h1>" in page.text, "script>" in page.text) == (status, True, False)
+        assert "default-src 'none'" in page.headers["content-security-policy"]
+        line = visitor.request(method, path)
+        assert (line.status_code, line.json()["detail"][:3]) == (status, "not")
+        assert line.headers["x-content-type-options"] == "nosniff"
+
+
+def test_whoever_only_asks_for_the_head_of_a_page_gets_that(stranger: Visitor, olga: Visitor) -> None:
+    assert stranger.head("/").headers["location"] == "/login"
+    for path in (*PAGES, "/login", "/static/style.css"):
+        assert olga.head(path).status_code == (303 if path == "/login" else 200)
+
+
 # --- what is sent, and what platforms hold ------------------------------------------------------------------------
 
 

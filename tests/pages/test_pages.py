@@ -255,5 +255,10 @@ def test_text_can_be_read_on_every_ground_it_stands_on(scheme: str) -> None:
     for text in ("text", "muted", "accent", "ok", "warn", "bad"):
         for ground in ("ground", "surface", "raised"):
             assert contrast(colours[text], colours[ground]) >= 4.5, (text, ground)
-    for text, ground in (("on-accent", "accent"), ("text", "bad-ground"), ("text", "note-ground")):
+    for text, ground in (
+        ("on-accent", "accent"),
+        ("text", "bad-ground"),
+        ("muted", "bad-ground"),
+        ("text", "note-ground"),
+    ):
         assert contrast(colours[text], colours[ground]) >= 4.5, (text, ground)
