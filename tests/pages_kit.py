@@ -18,6 +18,7 @@ from stagebridge.access import keys
 from stagebridge.clock import Clock, ManualClock
 from stagebridge.ledger import schema as t
 from stagebridge.ledger.store import Ledger
+from stagebridge.outgoing.outlets import Outlets
 from stagebridge.pages.routes import add_pages
 
 START = 1_767_323_045_000
@@ -69,6 +70,7 @@ class House:
         self.config = config_in(folder)
         self.clock: Clock = ManualClock(datetime.fromtimestamp(START / 1000, UTC))
         self.reading = Ledger.open(self.config.ledger)
+        self.outlets = Outlets(self.config, self.clock)
         self.ails: list[str] = []
 
     def troubles(self) -> list[str]:
@@ -111,6 +113,9 @@ CONNECTIONS: Mapping[str, Any] = {
     "sales": {"type": "salesforce", "domain": "acme.my", "client_id": "a", "client_secret": "${SECRET}",
               "base_url": "http://127.0.0.1:9"},
     "shop": SHOP,
+    "warehouse": {"type": "webhook", "mode": "write", "send": {
+        "url": "https://warehouse.example.com/in/very-secret", "secret": "${SHOP}", "events": ["contact.stage_changed", "conversion.created"]}},
+    "automations": {"type": "zapier", "mode": "read"},
 }  # fmt: skip
 WICKED = '<script>alert("x")</script><img src=x onerror=alert(1)>\'"&{{7*7}}'
 """What somebody wrote into a form of some platform."""
@@ -158,6 +163,7 @@ def furnish(ledger: Ledger, now: int = START) -> None:
     insert(ledger, t.change,
            {"run_id": 2, "contact_id": 1, "link_id": 1, "path": "job_title", "old": json.dumps({"": "Analyst"}),
             "new": json.dumps({"": "Countess"}), "kind": "accepted", "rule": "latest", "at": now - 200_000})  # fmt: skip
+    furnish_receivers(ledger, now)
     read = {"records": 12, "pages": 1, "matched": {"email": 3}, "problems": {}}
     wrote = {"created": 2, "updated": 5, "deleted": 0, "parked": 1, "rejected": 1, "unknown": 0, "calls": {"write": 3}}
     fine = {"read": read, "written": wrote, "failure": None}
@@ -172,3 +178,44 @@ def furnish(ledger: Ledger, now: int = START) -> None:
             "counts": json.dumps({"ads": {"sent": 3, "requests": 1, "unanswered": 0, "waiting": 0, "verdicts": {"SB-EVENT-CONSENT": 2}}}), "error": None},
            {"command": "sync", "started": now - 100_000, "finished": now - 99_000, "state": "guarded", "counts": json.dumps({"connections": {}, **more}),
             "error": "crm: 812 people would be created, the guard max_creates allows 500"})  # fmt: skip
+
+
+SUBSCRIBERS = ("sub_aaaaaaaaaaaaaaaaaaaaaaaa", "sub_bbbbbbbbbbbbbbbbbbbbbbbb")
+"""One that gets everything, and one that is failing."""
+
+
+def message_id(number: int) -> str:
+    return f"msg_{number:032x}"
+
+
+def furnish_receivers(ledger: Ledger, now: int) -> None:
+    """A warehouse that is paused, two subscribers, what each was told, and a webhook that could not be worked on."""
+    said = {"type": "contact.stage_changed", "contact_id": 1, "email_hash": "x", "data": '{"person": null}'}
+    times = (now - 400_000_000, now - 300_000_000, now - 200_000_000, now - 90_000)
+    insert(
+        ledger,
+        t.message,
+        *({**said, "id": i, "uid": message_id(i), "at": at, "created": at} for i, at in enumerate(times, 1)),
+    )
+    insert(ledger, t.message, {**said, "id": 5, "uid": message_id(5), "at": now, "created": now, "data": None})
+    sent = {"state": "sent", "attempts": 1, "not_before": 0, "status": 200, "reason": None, "settled": now - 80_000}
+    waits = {"state": "queued", "attempts": 0, "not_before": 0, "status": None, "reason": None, "settled": None}
+    posts = (
+        (1, "warehouse", sent),
+        (2, "warehouse", {**sent, "state": "dead", "attempts": 10, "status": 503, "reason": f"HTTP 503 {WICKED}"}),
+        (3, "warehouse", waits), (4, "warehouse", waits), (5, "warehouse", {**sent, "attempts": 2}),
+        (4, SUBSCRIBERS[0], {**sent, "status": 204}),
+        (4, SUBSCRIBERS[1], {**waits, "attempts": 3, "not_before": now + 5_400_000, "reason": "no connection to hooks.zapier.com: refused"}),
+    )  # fmt: skip
+    insert(ledger, t.post, *({"message_id": id, "endpoint": name, **how} for id, name, how in posts))
+    well = {"state": "active", "reason": None, "failures": 0, "failing_since": None, "last_sent": now - 80_000}
+    insert(ledger, t.endpoint,
+           {**well, "name": "warehouse", "state": "paused", "reason": "nothing arrived for three days: HTTP 503", "failures": 9,
+            "failing_since": now - 300_000_000, "last_sent": now - 399_000_000},
+           {**well, "name": SUBSCRIBERS[0]},
+           {**well, "name": SUBSCRIBERS[1], "failures": 3, "reason": "no connection to hooks.zapier.com: refused", "failing_since": now - 7_200_000})  # fmt: skip
+    insert(ledger, t.subscription,
+           *({"id": id, "connection": "automations", "url": f"https://hooks.zapier.com/hooks/very-secret/{id}", "key_id": "k",
+              "type": "contact.stage_changed", "created": now} for id in SUBSCRIBERS))  # fmt: skip
+    insert(ledger, t.hook, {"connection": "shop", "delivery": "d1", "received": now - 90_000, "state": "failed", "records": "[]",
+                            "people": None, "error": "SB-EVENT: event.at is no time"})  # fmt: skip

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import sqlalchemy as sa
 
 from api_kit import Api, serving_api, until
@@ -74,6 +75,9 @@ def test_a_hook_that_is_gone_is_told_nothing_more_and_the_other_goes_on(api: Api
     boxes["zapier"].seed({"off": [zap.id]})  # switched off while we could not be reached
     api.post("/contacts", email="bob@example.com", stage="lead")
     until(lambda: len(other.runs()) == 1)
+    sent = 'stagebridge_messages_sent_total{connection="zapier"} 1\n'
+    until(lambda: sent in requests.get(f"{api.url}/metrics", timeout=15).text)
+    assert "sub_" not in requests.get(f"{api.url}/metrics", timeout=15).text
     until(lambda: len(api.call("GET", "/subscriptions", key=key).json()) == 1)
     assert zap.runs() == []
     zap.close()

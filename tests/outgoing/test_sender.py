@@ -13,6 +13,7 @@ from stagebridge.clock import ManualClock
 from stagebridge.endpoint import Answer
 from stagebridge.errors import ConfigError
 from stagebridge.outgoing import inspect, schedule
+from stagebridge.webhooks.metrics import Metrics
 from told_kit import Queue, alert_each, queue, sends
 
 HERE, THERE = "https://here.example.com/in", "https://there.example.com/in"
@@ -183,6 +184,52 @@ def test_messages_are_sent_once_more_by_id_and_by_time_under_their_own_id(q: Que
     for wrong in ({"ids": ["msg_none"]}, {"since": since, "to": ["nobody"]}):
         with pytest.raises(ConfigError):
             inspect.replay(q.ledger, q.outgoing.outlets, **wrong)
+
+
+def test_what_is_sent_failed_and_dead_is_counted_by_connection_and_what_waits_is_a_gauge(q: Queue) -> None:
+    metrics = Metrics()
+    q.receiver.down = {HERE}
+    alert_each(q, ["a", "b"])
+    for _ in range(200):
+        sender = q.outgoing.sender(q.ledger, q.receiver, lambda what, name: metrics.count(f"messages_{what}", name))
+        sender.flush()
+        sender.close()
+        q.clock.advance(1800)
+    said = metrics.text(q.ledger, q.outgoing.outlets, 0).splitlines()
+    tries = len(schedule.DELAYS) + 1
+    for line in (
+        'stagebridge_messages_sent_total{connection="there"} 2',
+        f'stagebridge_messages_failed_total{{connection="here"}} {tries}',
+        'stagebridge_messages_dead_total{connection="here"} 1',
+        "stagebridge_messages_waiting 1",
+        "stagebridge_receivers_paused 1",
+    ):
+        assert line in said
+    assert "example.com" not in "".join(said)
+
+
+def test_what_waits_for_nobody_any_more_is_in_no_figure(q: Queue) -> None:
+    q.receiver.down = {HERE, THERE}
+    alert_each(q, ["a"])
+    q.send()
+    assert inspect.standing(q.ledger, q.outgoing.outlets) == inspect.Standing(2, 2, 0, 2)
+    del q.outgoing.outlets.standing["here"]
+    assert inspect.standing(q.ledger, q.outgoing.outlets) == inspect.Standing(1, 1, 0, 1)
+
+
+def test_messages_of_one_receiver_are_the_newest_of_every_state(q: Queue) -> None:
+    for n in range(6):
+        q.receiver.down = {HERE} if n >= 4 else set()
+        alert_each(q, [f"c{n}"])
+        q.send()
+    found = inspect.messages(q.ledger, endpoint="here", limit=4)
+    assert [m["state"] for m in found] == ["queued", "queued", "sent", "sent"]
+    assert {m["to"] for m in found} == {"here"}
+    times = [m["id"] for m in inspect.messages(q.ledger, endpoint="here")]
+    assert len(times) == 6
+    assert [m["id"] for m in found] == times[:4]
+    assert [m["to"] for m in inspect.messages(q.ledger, "queued", limit=9)] == ["here", "here"]
+    assert len(inspect.messages(q.ledger, limit=5)) == 5
 
 
 def test_two_processes_never_post_to_one_endpoint_at_once(q: Queue) -> None:

@@ -16,9 +16,10 @@ from stagebridge.pages.forms import local
 from stagebridge.pages.sessions import Sessions
 
 ADA = f"{1:032x}"
-PAGES = ("/", "/runs", "/runs/2", "/conflicts", "/dead-letters", "/contacts", f"/contacts/{ADA}")
-FORMS = ("/dead-letters", "/contacts", "/logout")
-SECRETS = ("ada@example.com", "Lovelace", "crm", "sales", "hubspot", "INVALID_PHONE")
+PAGES = ("/", "/runs", "/runs/2", "/conflicts", "/dead-letters", "/receivers", "/receivers/warehouse",
+         "/contacts", f"/contacts/{ADA}")  # fmt: skip
+FORMS = ("/dead-letters", "/receivers/warehouse", "/contacts", "/logout")
+SECRETS = ("warehouse", "zapier", "ada@example.com", "Lovelace", "crm", "sales", "hubspot", "INVALID_PHONE")
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def stranger(house: House) -> Visitor:
 # --- without a key ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", [*PAGES, "/contacts/nobody", "/runs/999"])
+@pytest.mark.parametrize("path", [*PAGES, "/contacts/nobody", "/runs/999", "/receivers/nobody"])
 def test_without_a_key_nothing_is_seen_not_even_what_exists(stranger: Visitor, path: str) -> None:
     answer = stranger.get(path)
     assert answer.status_code == 303
@@ -178,7 +179,7 @@ def test_a_form_from_elsewhere_is_not_taken_even_with_our_token(
     assert "not sent from these pages" in answer.text
     assert "set-cookie" not in answer.headers
     assert olga.get("/").status_code == 200
-    assert olga.get("/dead-letters").text.count('value="retry"') == 4
+    assert olga.get("/dead-letters").text.count('value="retry"') == 6
 
 
 @pytest.mark.parametrize("path", FORMS)
@@ -188,13 +189,13 @@ def test_a_form_without_this_sessions_token_is_not_taken(olga: Visitor, house: H
         answer = olga.post(path, data={"token": token, "id": "1", "do": "retry", "who": "ada@example.com"})
         assert answer.status_code == 403
         assert "not one of this session" in answer.text
-    assert olga.get("/dead-letters").text.count('value="retry"') == 4
+    assert olga.get("/dead-letters").text.count('value="retry"') == 6
 
 
 def test_nothing_is_changed_by_following_a_link(olga: Visitor) -> None:
     olga.get(f"/dead-letters?id=1&do=retry&token={olga.token()}")
     assert olga.get("/logout").status_code == 405
-    assert olga.get("/dead-letters").text.count('value="retry"') == 4
+    assert olga.get("/dead-letters").text.count('value="retry"') == 6
 
 
 def test_a_browser_that_says_the_form_is_from_us_is_believed_behind_a_proxy(house: House, tmp_path: Path) -> None:
@@ -269,6 +270,28 @@ def test_no_page_may_be_framed_kept_or_run_anything(olga: Visitor, house: House,
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["referrer-policy"] == "same-origin"
         assert headers["cache-control"] == ("no-store" if not path.endswith("style.css") else "public, max-age=86400")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/admin", 404), ("GET", "/runs/", 404), ("GET", "/<script>alert(1)</script>", 404), ("POST", "/", 405), ("GET", "/logout", 405)],
+)  # fmt: skip
+def test_what_is_no_page_is_a_page_to_browsers_and_a_line_to_programs_and_repeats_nothing(
+    stranger: Visitor, olga: Visitor, method: str, path: str, status: int
+) -> None:
+    for visitor in (stranger, olga):
+        page = visitor.request(method, path, headers={"accept": "text/html,*/*;q=0.8"})
+        assert (page.status_code, "<h1>" in page.text, "script>" in page.text) == (status, True, False)
+        assert "default-src 'none'" in page.headers["content-security-policy"]
+        line = visitor.request(method, path)
+        assert (line.status_code, line.json()["detail"][:3]) == (status, "not")
+        assert line.headers["x-content-type-options"] == "nosniff"
+
+
+def test_whoever_only_asks_for_the_head_of_a_page_gets_that(stranger: Visitor, olga: Visitor) -> None:
+    assert stranger.head("/").headers["location"] == "/login"
+    for path in (*PAGES, "/login", "/static/style.css"):
+        assert olga.head(path).status_code == (303 if path == "/login" else 200)
 
 
 # --- what is sent, and what platforms hold ------------------------------------------------------------------------

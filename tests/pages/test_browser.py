@@ -22,7 +22,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from hooks_kit import Served, asked, config_in, configure, serving
 from outside import chromium
-from pages_kit import CONNECTIONS, WICKED, furnish
+from pages_kit import CONNECTIONS, SUBSCRIBERS, WICKED, furnish
 from stagebridge.access import keys
 from stagebridge.ledger import schema as t
 from stagebridge.ledger.store import Ledger
@@ -33,7 +33,8 @@ FLAGS = (
 )  # fmt: skip
 SCREENS = {"desktop": (1280, 900), "phone": (390, 844)}
 EVERY_PAGE = (
-    "/", "/runs", "/runs/2", "/runs/99", "/conflicts", "/dead-letters", "/contacts", f"/contacts/{1:032x}", f"/contacts/{2:032x}",
+    "/", "/runs", "/runs/2", "/runs/99", "/conflicts", "/dead-letters", "/receivers", "/receivers/warehouse",
+    f"/receivers/{SUBSCRIBERS[1]}", "/contacts", f"/contacts/{1:032x}", f"/contacts/{2:032x}",
 )  # fmt: skip
 ADA = "ada@example.com"
 
@@ -103,7 +104,12 @@ class Browser:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, str]]:
     chromium()
     folder = tmp_path_factory.mktemp("pages")
-    configure(folder, CONNECTIONS, contacts={"initial": "fill_empty"})
+    nowhere = {
+        **CONNECTIONS["warehouse"]["send"],
+        "url": "http://127.0.0.1:9/in/very-secret",
+    }  # `serve` would post to it
+    told = {**CONNECTIONS, "warehouse": {**CONNECTIONS["warehouse"], "send": nowhere}}
+    configure(folder, told, contacts={"initial": "fill_empty"})
     ledger, now = Ledger.open(config_in(folder).ledger), int(time.time() * 1000)
     furnish(ledger, now)
     key = keys.create(ledger, "olga", now, scope="pages")
@@ -176,6 +182,13 @@ def look_around(browser: Browser, running: Served, key: str, looks: tuple[tuple[
     assert browser.path == f"/contacts/{1:032x}"
     for word in ("Ada Lovelace", ADA, "customer", "Countess", "r1"):
         assert word in browser.text()
+
+    browser.click('nav a[href="/receivers"]')
+    assert "nothing arrived for three days" in browser.text()
+    browser.click('th a[href="/receivers/warehouse"]')
+    browser.click('button[value="again"]')
+    assert "is sent once more, once the receiver is resumed" in browser.text()
+    assert asked(running.folder, sa.select(t.post.c.id).where(t.post.c.state == "dead")) == []
 
     grounds = set()
     for scheme, screen in looks:

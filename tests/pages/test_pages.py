@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 import re
-from html import unescape
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from page_words import row, words
 from pages_kit import START, House, Visitor, app_of, contact, insert, link
 from stagebridge.ledger import schema as t
 from stagebridge.ledger.store import Ledger
 from stagebridge.pages import render
 
 ADA = f"{1:032x}"
-
-
-def words(html: str) -> str:
-    """What a person reads: tags left out, white space as one."""
-    return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))).strip()
-
-
-def row(html: str, heading: str) -> str:
-    """The words of the table row with this heading."""
-    rows = [words(r) for r in re.findall(r"<tr>.*?</tr>", html, re.DOTALL) if 'scope="row"' in r]
-    [found] = [r for r in rows if r.split(" ")[0] == heading]
-    return found
+PAGES = ("/", "/runs", "/runs/2", "/conflicts", "/dead-letters", "/receivers", "/receivers/warehouse", "/contacts")
 
 
 def dead_in(house: House) -> list[str]:
@@ -43,12 +32,14 @@ def test_the_first_page_says_how_every_connection_is(olga: Visitor) -> None:
         row(page, "sales")
         == "sales salesforce both ways failing no usable answer after 5 tries (HTTP 503) 1 0 2 2 h ago"
     )
-    assert row(page, "shop") == "shop webhook read only not run yet 0 0 0 –"
+    assert row(page, "shop") == "shop webhook read only not run yet 0 0 1 –"
+    assert row(page, "warehouse") == "warehouse webhook write only receiver 0 0 1 –"
     for figure in (
         "3 conflicts for a person",
-        "4 dead letters",
+        "6 dead letters",
         "1 records to be written",
         "0 webhooks to be worked on",
+        "2 of 3 receivers failing or paused",
     ):
         assert figure in words(page)
     assert "sync stopped by a guard" in words(page)
@@ -114,7 +105,7 @@ def test_a_dead_letter_is_discarded_and_can_still_be_retried(olga: Visitor, hous
     assert "discarded" in row(page, "1")
     assert "Discard" not in row(page, "1")
     assert "Retry" in row(page, "1")
-    assert "3 dead letters" in words(olga.get("/").text)
+    assert "5 dead letters" in words(olga.get("/").text)
 
 
 def test_a_refused_value_and_an_event_are_retried_by_the_same_button(olga: Visitor, house: House) -> None:
@@ -153,7 +144,7 @@ def test_pages_are_shown_while_somebody_writes(olga: Visitor, house: House) -> N
     run = Ledger.open(house.config.ledger)
     with run.lock(), run.begin() as tx:
         tx.execute(sa.insert(t.meta).values(name="a", value="b"))
-        for path in ("/", "/runs", "/runs/2", "/conflicts", "/dead-letters", "/contacts", f"/contacts/{ADA}"):
+        for path in (*PAGES, f"/contacts/{ADA}"):
             assert olga.get(path).status_code == 200, path
     run.close()
 
@@ -229,9 +220,7 @@ def test_what_goes_wrong_is_said_in_words_without_what_is_nobodys_business(
     assert "stagebridge is starting" in words(answer.text)
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/runs", "/runs/2", "/conflicts", "/dead-letters", "/contacts", f"/contacts/{ADA}", "/login"]
-)
+@pytest.mark.parametrize("path", [*PAGES, f"/contacts/{ADA}", "/login"])
 def test_a_page_is_well_formed_for_people_who_cannot_see_it(olga: Visitor, house: House, path: str) -> None:
     who = Visitor(app_of(house)) if path == "/login" else olga
     page = who.get(path).text
@@ -266,5 +255,10 @@ def test_text_can_be_read_on_every_ground_it_stands_on(scheme: str) -> None:
     for text in ("text", "muted", "accent", "ok", "warn", "bad"):
         for ground in ("ground", "surface", "raised"):
             assert contrast(colours[text], colours[ground]) >= 4.5, (text, ground)
-    for text, ground in (("on-accent", "accent"), ("text", "bad-ground"), ("text", "note-ground")):
+    for text, ground in (
+        ("on-accent", "accent"),
+        ("text", "bad-ground"),
+        ("muted", "bad-ground"),
+        ("text", "note-ground"),
+    ):
         assert contrast(colours[text], colours[ground]) >= 4.5, (text, ground)

@@ -229,8 +229,18 @@ def test_readiness_and_health_are_told_and_nothing_else_is_there(served: Served)
     assert served.get("/healthz").json() == {"status": "ok"}
     ready = served.get("/readyz").json()
     assert ready["connections"] == ["ads", "bare", "crm", "leads", "secretive", "shop"]
-    for path in ("/docs", "/openapi.json", "/redoc", "/hooks/", "/hooks", "/admin"):
-        assert served.get(path).status_code == 404
+    for path in ("/docs", "/openapi.json", "/redoc", "/hooks/", "/hooks", "/admin", "/v1", "/v1/", "/v1/admin"):
+        answer = served.get(path)
+        assert (answer.status_code, answer.headers["content-type"]) == (404, "application/json")
+        assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+def test_a_load_balancer_may_ask_for_the_head_alone(served: Served, path: str) -> None:
+    answer = served.session.head(served.url + path, timeout=15)
+    assert (answer.status_code, answer.content) == (200, b"")
+    refused = served.session.delete(served.url + path, timeout=15)
+    assert (refused.status_code, set(refused.headers["allow"].split(", "))) == (405, {"GET", "HEAD"})
 
 
 def test_the_key_of_the_tests_is_the_one_that_is_configured() -> None:

@@ -197,7 +197,7 @@ def test_one_poisoned_webhook_holds_up_no_other_and_stays_whole(
         box.take("shop", body, signed(body, "msg_bad"))
         box.take("shop", *message(2))
         box.work.records()
-        assert (box.metrics.get("failed", "shop"), box.metrics.get("applied", "shop")) == (1, 1)
+        assert (box.metrics.get("webhooks_failed", "shop"), box.metrics.get("webhooks_applied", "shop")) == (1, 1)
     assert "event.at" in caplog.text
     assert len(held(tmp_path)) == 2
     assert events_in(tmp_path) == ["order-2"]

@@ -20,12 +20,14 @@ from sqlalchemy import (
     text,
 )
 
-VERSION = "0005"
+VERSION = "0006"
 """The newest revision in `migrations`, which brings a ledger to these tables."""
 
 BLOCKED = text("link.blocked != '{}'")
 """Links with values that are not owed. Literally, as `DEAD`, or no partial index is used."""
 DEAD = text("delivery.state IN ('dead', 'unknown')")
+QUEUED_POST = text("post.state = 'queued'")
+DEAD_POST = text("post.state = 'dead'")
 """Deliveries that came to a bad end."""
 
 metadata = MetaData(
@@ -233,6 +235,8 @@ post = Table(
     Column("settled", BigInteger),
     UniqueConstraint("message_id", "endpoint"),
     Index(None, "endpoint", "state", "id"),
+    Index("ix_post_queued", "endpoint", "id", **_where("state = 'queued'")),
+    Index("ix_post_dead", "id", **_where("state = 'dead'")),
     sqlite_autoincrement=True,
 )
 

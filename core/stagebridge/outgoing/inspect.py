@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
@@ -20,26 +23,72 @@ LETTER = "post:"
 """How the ids of dead messages begin."""
 
 
-def endpoints(ledger: Ledger, outlets: Outlets) -> list[dict[str, Any]]:
-    """Everybody who is told, with what is queued for him and how the last posts went. No address: some are secrets."""
-    p, s = t.post.c, t.subscription.c
+COUNTED = 10_000
+"""Messages to a receiver in one state are counted up to here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How many are told, how many of them cannot be, and how many messages wait for all of them."""
+
+    receivers: int
+    failing: int
+    paused: int
+    waiting: int
+
+
+def endpoints(ledger: Ledger, outlets: Outlets, limit: int | None = None) -> list[dict[str, Any]]:
+    """Everybody who is told, those in trouble first, with what is queued for him and how the last posts went; or the first so
+    many. The host of an address and no more of it: some are secrets."""
     with ledger.look() as tx:
-        counts: dict[str, dict[str, int]] = {}
-        query = sa.select(p.endpoint, p.state, sa.func.count()).group_by(p.endpoint, p.state)
-        for name, state, count in tx.execute(query):
-            counts.setdefault(name, {})[state] = count
-        standing = {r.name: r for r in tx.execute(sa.select(t.endpoint))}
-        subscribed = tx.execute(sa.select(t.subscription).order_by(s.created, s.id)).all()
-    told = [(o.name, o.connection, list(o.endpoint.types)) for o in outlets.standing.values()]
-    told += [(r.id, r.connection, [r.type]) for r in subscribed]
+        found = sorted(_told(tx, outlets), key=lambda e: ("paused", "failing", "active").index(e["state"]))
+        return [{**e, **_counts(tx, e["name"])} for e in found[:limit]]
+
+
+def endpoint(ledger: Ledger, outlets: Outlets, name: str) -> dict[str, Any] | None:
+    """One of them; None where nobody of that name is told anything."""
+    with ledger.look() as tx:
+        return next(({**e, **_counts(tx, name)} for e in _told(tx, outlets) if e["name"] == name), None)
+
+
+def standing(ledger: Ledger, outlets: Outlets) -> Standing:
+    """All receivers in four figures."""
+    p = t.post.c
+    with ledger.look() as tx:
+        told = {e["name"]: e["state"] for e in _told(tx, outlets)}
+        queued = tx.execute(sa.select(p.endpoint, sa.func.count()).where(t.QUEUED_POST).group_by(p.endpoint)).all()
+    states = Counter(told.values())
+    return Standing(len(told), states["failing"], states["paused"], sum(n for name, n in queued if name in told))
+
+
+def _told(tx: sa.Connection, outlets: Outlets) -> list[dict[str, Any]]:
+    s = t.subscription.c
+    rows = {r.name: r for r in tx.execute(sa.select(t.endpoint))}
+    told = [(o.name, o.connection, list(o.endpoint.types), o.endpoint.url) for o in outlets.standing.values()]
+    for r in tx.execute(sa.select(t.subscription).order_by(s.created, s.id)):
+        if r.connection in outlets.connectors:
+            told.append((r.id, r.connection, [r.type], r.url))
     return [
-        {"name": name, "connection": connection, "events": types, **_standing(standing.get(name)),
-         **{state: counts.get(name, {}).get(state, 0) for state in STATES}}
-        for name, connection, types in told
+        {"name": name, "connection": connection, "events": types, "host": urlsplit(url).hostname, **_state(rows.get(name))}
+        for name, connection, types, url in told
     ]  # fmt: skip
 
 
-def _standing(row: Any) -> dict[str, Any]:
+def _counts(tx: sa.Connection, name: str) -> dict[str, int]:
+    found = tx.execute(_COUNTS, {"name": name}).one()
+    return {state: getattr(found, state) for state in STATES}
+
+
+def _count(state: str) -> sa.Label[int]:
+    p = t.post.c
+    some = sa.select(p.id).where(p.endpoint == sa.bindparam("name"), p.state == state).limit(COUNTED).subquery()
+    return sa.select(sa.func.count()).select_from(some).scalar_subquery().label(state)
+
+
+_COUNTS = sa.select(*(_count(state) for state in STATES))
+
+
+def _state(row: Any) -> dict[str, Any]:
     if row is None:
         return {"state": "active", "reason": None, "failing_since": None, "last_sent": None}
     state = row.state if row.state == "paused" or not row.failures else "failing"
@@ -54,18 +103,24 @@ def _standing(row: Any) -> dict[str, Any]:
 def messages(
     ledger: Ledger, state: str | None = None, endpoint: str | None = None, limit: int = 100
 ) -> list[dict[str, Any]]:
-    """Messages and what became of them, the newest first."""
+    """Messages and what became of them, the newest first. `kept`: it can be sent once more."""
     m, p = t.message.c, t.post.c
-    query = sa.select(m.uid, m.type, m.at, t.post).join(t.post, p.message_id == m.id).order_by(m.id.desc(), p.id)
+    newest = sa.select(p.id).order_by(p.id.desc()).limit(limit)
+    newest = newest.where(p.endpoint == endpoint) if endpoint is not None else newest
     if state is not None:
-        query = query.where(p.state == state)
-    if endpoint is not None:
-        query = query.where(p.endpoint == endpoint)
+        ids: sa.Select[Any] | sa.CompoundSelect[Any] = newest.where(p.state == state)
+    elif endpoint is not None:  # the index has each state by itself
+        ids = sa.union_all(*(sa.select(newest.where(p.state == s).subquery()) for s in STATES))
+    else:
+        ids = newest
+    columns = (m.uid, m.type, m.at, m.data.is_not(None).label("kept"), t.post)
+    query = sa.select(*columns).join(t.post, p.message_id == m.id).where(p.id.in_(ids)).order_by(p.id.desc())
     with ledger.look() as tx:
         rows = tx.execute(query.limit(limit)).all()
     return [
         {"id": r.uid, "type": r.type, "at": _time(r.at), "to": r.endpoint, "state": r.state, "tries": r.attempts,
-         "next": _time(r.not_before) if r.state == "queued" and r.not_before else None, "status": r.status, "reason": r.reason}
+         "next": _time(r.not_before) if r.state == "queued" and r.not_before else None, "status": r.status, "reason": r.reason,
+         "kept": bool(r.kept)}
         for r in rows
     ]  # fmt: skip
 
@@ -76,7 +131,7 @@ def dead_letters(ledger: Ledger, limit: int | None = None) -> list[dict[str, Any
     query = (
         sa.select(m.uid, m.type, t.post)
         .join(t.post, p.message_id == m.id)
-        .where(p.state == "dead")
+        .where(t.DEAD_POST)
         .order_by(p.id)
         .limit(limit)
     )
@@ -160,4 +215,7 @@ def _time(value: int | None) -> str | None:
     return None if value is None else from_ms(value).isoformat(timespec="seconds")
 
 
-__all__ = ["LETTER", "STATES", "dead_letters", "endpoints", "messages", "release", "replay", "resume"]
+__all__ = [
+    "COUNTED", "LETTER", "STATES", "Standing", "dead_letters", "endpoint", "endpoints", "messages", "release", "replay", "resume",
+    "standing",
+]  # fmt: skip

@@ -10,9 +10,10 @@ from __future__ import annotations
 import logging
 import threading
 import uuid
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import orjson
 import sqlalchemy as sa
@@ -49,6 +50,11 @@ class Post(Protocol):
     def __call__(self, url: str, body: bytes, headers: dict[str, str]) -> Answer: ...
 
 
+What = Literal["sent", "failed", "dead"]
+Count = Callable[[What, str], None]
+"""Hears of each post at once, by its connection; called from several threads."""
+
+
 @dataclass(slots=True)
 class Sent:
     """What one look for work came to."""
@@ -65,13 +71,20 @@ class Sent:
 
 class Sender:
     def __init__(
-        self, ledger: Ledger, outlets: Outlets, post: Post, clock: Clock, notes: AlertNotes | None = None
+        self,
+        ledger: Ledger,
+        outlets: Outlets,
+        post: Post,
+        clock: Clock,
+        notes: AlertNotes | None = None,
+        count: Count | None = None,
     ) -> None:
         self.ledger = ledger
         self.outlets = outlets
         self.post = post
         self.clock = clock
         self.notes = notes
+        self.count = count
         self._token = uuid.uuid4().hex
         self._paces: dict[str, Budget] = {}
         self._stopped = threading.Event()
@@ -110,8 +123,12 @@ class Sender:
     def _due(self) -> list[Outlet]:
         p, e = t.post.c, t.endpoint.c
         with self.ledger.look() as tx:
-            first = sa.select(p.endpoint, sa.func.min(p.id).label("id")).where(p.state == "queued").group_by(p.endpoint)
-            heads = first.subquery()
+            heads = (
+                sa.select(p.endpoint, sa.func.min(p.id).label("id"))
+                .where(t.QUEUED_POST)
+                .group_by(p.endpoint)
+                .subquery()
+            )
             query = sa.select(heads.c.endpoint).join(t.post, p.id == heads.c.id).where(p.not_before <= self._now)
             names = set(tx.execute(query).scalars())
             held = (e.state == "paused") | ((e.lease > self._now) & (e.token != self._token))
@@ -161,19 +178,25 @@ class Sender:
         match verdict:
             case Taken():
                 self._arrived(outlet.name, row, status)
-                done.sent += 1
+                self._counted("sent", outlet, done)
                 return True
             case Closed(reason):
                 self._closed(outlet, reason)
             case Refused(reason, for_good) if for_good or row.attempts >= schedule.REFUSED:
                 self._settle(row, state="dead", status=status, reason=reason)
                 log.warning("%s: message %s was refused for good (%s)", outlet.name, row.uid, reason)
-                done.dead += 1
+                self._counted("dead", outlet, done)
                 return True
             case Refused(reason) | Later(reason):
-                done.dead += self._failed(outlet, row, status, reason, verdict)
-        done.failed += 1
+                if self._failed(outlet, row, status, reason, verdict):
+                    self._counted("dead", outlet, done)
+        self._counted("failed", outlet, done)
         return False
+
+    def _counted(self, what: What, outlet: Outlet, done: Sent) -> None:
+        setattr(done, what, getattr(done, what) + 1)
+        if self.count is not None:
+            self.count(what, outlet.connection)
 
     def _posted(self, outlet: Outlet, row: Any) -> tuple[int | None, Verdict]:
         try:
@@ -307,4 +330,4 @@ def _head(tx: sa.Connection, endpoint: str) -> Any:
     return tx.execute(query).one_or_none()
 
 
-__all__ = ["Post", "Sender", "Sent"]
+__all__ = ["Count", "Post", "Sender", "Sent"]

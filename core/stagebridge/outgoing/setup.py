@@ -12,7 +12,7 @@ from stagebridge.outgoing.guard import Guard
 from stagebridge.outgoing.noting import AlertNotes, Noting
 from stagebridge.outgoing.outlets import Outlets
 from stagebridge.outgoing.poster import Poster
-from stagebridge.outgoing.sender import Post, Sender
+from stagebridge.outgoing.sender import Count, Post, Sender
 from stagebridge.sync.desk import Desk
 
 ALERTS = logging.getLogger("stagebridge.alerts")
@@ -34,10 +34,10 @@ class Outgoing:
             desk.watches.append(Noting(self.outlets))  # after what fires events: they are told of too
             desk.ending.append(self.alerts.write)
 
-    def sender(self, ledger: Ledger, post: Post | None = None) -> Sender:
-        """`post` is what posts, through the guard unless given."""
+    def sender(self, ledger: Ledger, post: Post | None = None, count: Count | None = None) -> Sender:
+        """`post` is what posts, through the guard unless given; `count` hears of each post."""
         posting = post or Poster(Guard(self._allowed())).post
-        return Sender(ledger, self.outlets, posting, self.clock, self.alerts)
+        return Sender(ledger, self.outlets, posting, self.clock, self.alerts, count)
 
     def _allowed(self) -> list[str]:
         """Hosts that the configuration's owner names: also where a stand-in is in a platform's place."""

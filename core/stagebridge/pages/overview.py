@@ -12,6 +12,8 @@ import sqlalchemy as sa
 from stagebridge.config import Config
 from stagebridge.ledger import schema as t
 from stagebridge.ledger.store import Ledger
+from stagebridge.outgoing import inspect as messages
+from stagebridge.outgoing.outlets import Outlets
 from stagebridge.sync import inspect
 from stagebridge.webhooks import letters
 
@@ -23,7 +25,7 @@ LOOKED_AT = 30
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """`health`: ok, failing, or new (no run spoke of it yet). `covered`: every change before that has been read (ISO 8601)."""
+    """`health`: ok, failing, told (a receiver that no run speaks of), or new (no run spoke of it yet). `covered`: every change before that has been read (ISO 8601)."""
 
     name: str
     type: str
@@ -43,10 +45,11 @@ class Overview:
     waiting: int
     dead: int
     hooks: int
+    told: messages.Standing
     runs: list[dict[str, Any]]
 
 
-def overview(ledger: Ledger, config: Config, troubles: Sequence[str]) -> Overview:
+def overview(ledger: Ledger, config: Config, outlets: Outlets, troubles: Sequence[str]) -> Overview:
     """`troubles` are sentences that begin with their connection."""
     links, waiting, conflicts, hooks = _counts(ledger)
     dead = Counter(x["connection"] for x in letters.dead_letters(ledger, MANY) if x["code"] != letters.DISCARDED)
@@ -56,13 +59,16 @@ def overview(ledger: Ledger, config: Config, troubles: Sequence[str]) -> Overvie
     accounts = []
     for name, connection in config.connections.items():
         health, trouble = ("failing", ails[name]) if name in ails else last_word(name, runs)
+        if health == "new" and name in outlets.standing:
+            health = "told"
         accounts.append(
             Account(
                 name, connection.type, connection.mode, health, trouble, links[name], waiting[name], dead[name],
                 covered.get(name),
             )
         )  # fmt: skip
-    return Overview(accounts, conflicts, waiting.total(), dead.total(), hooks, runs)
+    told = messages.standing(ledger, outlets)
+    return Overview(accounts, conflicts, waiting.total(), dead.total(), hooks, told, runs)
 
 
 def _covered(ledger: Ledger) -> dict[str, str | None]:

@@ -67,13 +67,27 @@ def when(text: str | None) -> str:
 
 def ago(text: str | None, now: datetime) -> str:
     """`3 min ago`, with the instant itself in the title."""
+    return _distance(text, now, "{} ago")
+
+
+def lasting(text: str | None, now: datetime) -> str:
+    """`for 3 min`, of what has begun then."""
+    return _distance(text, now, "for {}")
+
+
+def ahead(text: str | None, now: datetime) -> str:
+    """`in 3 min`; what should have been before is due in no time."""
+    return _distance(text, now, "in {}", -1)
+
+
+def _distance(text: str | None, now: datetime, words: str, sign: int = 1) -> str:
     if text is None:
         return NOTHING
     at = datetime.fromisoformat(text)
-    seconds = max(0, round((now - at).total_seconds()))
+    seconds = max(0, sign * round((now - at).total_seconds()))
     said = next(f"{seconds // n} {unit}" for n, unit in SPANS if seconds >= 2 * n or n == 1)
-    return Markup('<time datetime="{0}" title="{1} UTC">{2} ago</time>').format(
-        text, f"{at.astimezone(UTC):%d %b %Y, %H:%M:%S}", said
+    return Markup('<time datetime="{0}" title="{1} UTC">{2}</time>').format(
+        text, f"{at.astimezone(UTC):%d %b %Y, %H:%M:%S}", words.format(said)
     )
 
 
@@ -130,6 +144,11 @@ def details(conflict: Mapping[str, Any]) -> str:
     return ", ".join(f"{k}: {plain(v)}" for k, v in conflict.items() if k not in CONFLICT)
 
 
+def short(name: str) -> str:
+    """Our own long ids by their beginning; a connection's name as it is."""
+    return f"{name[:12]}…" if name.startswith(("sub_", "msg_")) and len(name) > 16 else name
+
+
 def part(text: str) -> str:
     """One part of a path: a key is whatever some platform holds."""
     return quote(text, safe="")
@@ -143,7 +162,17 @@ TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 TEMPLATES.filters.update(
-    when=when, ago=ago, plain=plain, part=part, took=took, failures=failures, groups=groups, details=details
+    when=when,
+    ago=ago,
+    lasting=lasting,
+    ahead=ahead,
+    short=short,
+    plain=plain,
+    part=part,
+    took=took,
+    failures=failures,
+    groups=groups,
+    details=details,
 )
 TEMPLATES.globals["version"] = ETAGS["style.css"]
 

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -18,12 +19,14 @@ from stagebridge.clock import Clock
 from stagebridge.config import Config
 from stagebridge.errors import StagebridgeError, TryLater
 from stagebridge.ledger.store import Ledger
-from stagebridge.pages import views
+from stagebridge.outgoing.outlets import Outlets
+from stagebridge.pages import receivers, views
 from stagebridge.pages.forms import Unfit, form_of, from_us, local
 from stagebridge.pages.render import HEADERS, page, part, static
 from stagebridge.pages.sessions import Session, Sessions
 from stagebridge.pages.views import Ask, Missing, to
 from stagebridge.sync.side import ms
+from stagebridge.webhooks import receive
 
 log = logging.getLogger("stagebridge.access")
 
@@ -38,6 +41,7 @@ class Hall(Protocol):
     ready: bool
     config: Config
     clock: Clock
+    outlets: Outlets
 
     @property
     def reading(self) -> Ledger: ...
@@ -48,6 +52,7 @@ class Hall(Protocol):
 def add_pages(app: FastAPI, hall: Hall) -> None:
     pages = Pages(hall)
     app.add_route("/static/{name}", static, methods=["GET"], include_in_schema=False)
+    app.add_exception_handler(HTTPException, pages.nowhere)
     app.add_route("/login", pages.log_in, methods=["GET", "POST"], include_in_schema=False)
     for path, view, methods in (
         ("/", views.home, ["GET"]),
@@ -56,6 +61,9 @@ def add_pages(app: FastAPI, hall: Hall) -> None:
         ("/conflicts", views.conflicts, ["GET"]),
         ("/dead-letters", views.dead_letters, ["GET"]),
         ("/dead-letters", views.release, ["POST"]),
+        ("/receivers", receivers.receivers, ["GET"]),
+        ("/receivers/{name}", receivers.receiver, ["GET"]),
+        ("/receivers/{name}", receivers.act, ["POST"]),
         ("/contacts", views.contacts, ["GET", "POST"]),
         ("/contacts/{key:path}", views.contact, ["GET"]),
         ("/logout", pages.log_out, ["POST"]),
@@ -86,7 +94,7 @@ class Pages:
             if request.method == "POST" and not hmac.compare_digest(token.encode(), session.token.encode()):
                 raise Unfit(403, "This form is not one of this session. Go back, load the page again, and repeat it.")
             hall = self.hall
-            ask = Ask(request, session, hall.reading, hall.config, hall.clock, hall.troubles, form)
+            ask = Ask(request, session, hall.reading, hall.config, hall.clock, hall.outlets, hall.troubles, form)
             try:
                 return view(ask)
             except Missing:
@@ -129,6 +137,15 @@ class Pages:
             log.error("a page failed", exc_info=error)
             status, said, hint = 500, "This page has a defect.", "The log of this server has the details."
         return HTMLResponse(page("error.html", session=None, notice="", path="", said=said, hint=hint), status, headers)
+
+    async def nowhere(self, request: Request, error: Exception) -> Response:
+        """What is at no address of ours: a page for whoever reads pages, a line for programs."""
+        status, headers = (error.status_code, error.headers) if isinstance(error, HTTPException) else (404, None)
+        if "text/html" not in request.headers.get("accept", ""):
+            return receive.said(status, "not found" if status == 404 else "not allowed", dict(headers or {}))
+        text = "There is no such page." if status == 404 else "This page is not asked for like that."
+        shown = page("error.html", session=None, notice="", path="", said=text, hint="")
+        return HTMLResponse(shown, status, {**HEADERS, **(headers or {})})
 
     # --- in and out --------------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from stagebridge.config import Config
 from stagebridge.delivery import inspect as deliveries
 from stagebridge.errors import Busy, ConfigError, LedgerError
 from stagebridge.ledger.store import Ledger
+from stagebridge.outgoing.outlets import Outlets
 from stagebridge.pages.overview import MANY, overview
 from stagebridge.pages.render import page, part
 from stagebridge.pages.sessions import Session
@@ -47,6 +48,7 @@ class Ask:
     ledger: Ledger
     config: Config
     clock: Clock
+    outlets: Outlets
     troubles: Callable[[], list[str]]
     form: Mapping[str, str] = field(default_factory=dict)
 
@@ -64,7 +66,7 @@ def to(path: str) -> Response:
 
 
 def home(ask: Ask) -> Response:
-    found = overview(ask.ledger, ask.config, ask.troubles())
+    found = overview(ask.ledger, ask.config, ask.outlets, ask.troubles())
     return ask.shown("home.html", found=found, many=MANY)
 
 
@@ -100,7 +102,10 @@ def release(ask: Ask) -> Response:
         if not LETTER.fullmatch(which) or ask.form.get("do") not in ("retry", "discard"):
             raise ConfigError("there is no such dead letter")
         _patiently(lambda: letters.release(ask.ledger, which, retry=retry))
-        ask.session.notice = f"{which} is tried again by the next sync." if retry else f"{which} is discarded."
+        by = (
+            "in a moment" if letters.for_good(which) else "by the next sync"
+        )  # this process works on what came and on what goes
+        ask.session.notice = f"{which} is tried again {by}." if retry else f"{which} is discarded."
     except Busy:
         ask.session.notice = "A run is at work on the ledger. Nothing was changed; try again when it is done."
     except LedgerError:

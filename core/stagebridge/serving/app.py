@@ -12,6 +12,8 @@ from stagebridge.serving.hall import Hall
 from stagebridge.sync.side import ms
 from stagebridge.webhooks.receive import AGAIN, PLAIN, add_hooks, said
 
+LOOKS = ["GET", "HEAD"]  # load balancers ask by HEAD
+
 
 def make_app(hall: Hall) -> FastAPI:
     app = FastAPI(title="stagebridge", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
@@ -23,11 +25,11 @@ def make_app(hall: Hall) -> FastAPI:
 
 
 def add_health(app: FastAPI, hall: Hall) -> None:
-    @app.get("/healthz", include_in_schema=False)
+    @app.api_route("/healthz", methods=LOOKS, include_in_schema=False)
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
-    @app.get("/readyz", include_in_schema=False)
+    @app.api_route("/readyz", methods=LOOKS, include_in_schema=False)
     def readyz() -> Response:
         if not hall.ready:
             return said(503, "not ready", {"retry-after": AGAIN})
@@ -40,11 +42,11 @@ def add_health(app: FastAPI, hall: Hall) -> None:
             {"detail": "ready", "connections": sorted(hall.doors), "troubles": hall.troubles()}, 200, PLAIN
         )
 
-    @app.get("/metrics", include_in_schema=False)
+    @app.api_route("/metrics", methods=LOOKS, include_in_schema=False)
     def metrics() -> Response:
         if not hall.ready:
             return said(503, "not ready", {"retry-after": AGAIN})
-        text = hall.metrics.text(hall.reading, ms(hall.clock.now()) or 0)
+        text = hall.metrics.text(hall.reading, hall.outlets, ms(hall.clock.now()) or 0)
         return PlainTextResponse(text, 200, PLAIN, "text/plain; version=0.0.4")
 
 

@@ -67,11 +67,15 @@ class Hall:
         self.keeper = Keeper(Ledger.open(self.config.ledger, durable=True, checkpoints=False), self.wake.set)
         self.keeper.start()
         self._worker.start()
-        self._teller = Teller(self.outgoing.sender(Ledger.open(self.config.ledger, checkpoints=False)))
+        sender = self.outgoing.sender(Ledger.open(self.config.ledger, checkpoints=False), count=self._sent)
+        self._teller = Teller(sender)
         if self.outlets:
             self._teller.start()
         threading.Thread(target=self._checkpoints, name="checkpoints", daemon=True).start()
         self.ready = True
+
+    def _sent(self, what: str, connection: str) -> None:
+        self.metrics.count(f"messages_{what}", connection)
 
     def _checkpoints(self) -> None:
         """Beside everything else: whoever waits for an answer does not wait for this."""

@@ -104,11 +104,11 @@ class Hooks:
         # whoever stops waiting is told to come again; if it is kept after all, that is a repetition
         async with asyncio.timeout(IN_TIME):
             new = await self.hall.keeper.keep(hook)
-        self.hall.metrics.count("accepted" if new else "duplicates", door.name)
+        self.hall.metrics.count("webhooks_accepted" if new else "webhooks_duplicates", door.name)
         return Response(b"", door.webhooks.status, PLAIN)
 
     def _refuse(self, reason: str, status: int, text: str, headers: dict[str, str] | None = None) -> Response:
-        self.hall.metrics.count("refused", reason)
+        self.hall.metrics.count("webhooks_refused", reason)
         return said(status, text, headers)
 
 

@@ -127,10 +127,10 @@ class Work:
                 log.warning("%s: webhook %d was worked on in part: %s", row.connection, row.id, wrong[row.id])
                 self._failed(row.connection)
             else:
-                self.metrics.count("applied", row.connection)
+                self.metrics.count("webhooks_applied", row.connection)
 
     def _failed(self, connection: str) -> None:
-        self.metrics.count("failed", connection)
+        self.metrics.count("webhooks_failed", connection)
         self._letters[connection] += 1
 
     def _transaction(self, rows: Sequence[Any]) -> dict[int, str]:
