@@ -16,6 +16,8 @@ from distributions import ROOT
 from engine_world import World
 from stagebridge.cli.app import app
 from stagebridge.cli.console import STATE
+from stagebridge.clock import SystemClock
+from stagebridge.errors import StagebridgeError
 
 
 @dataclass
@@ -48,3 +50,24 @@ def run(*words: str, cwd: Path, **environ: str) -> subprocess.CompletedProcess[s
     return subprocess.run(
         command, cwd=cwd, capture_output=True, text=True, timeout=60, env={**os.environ, **environ}, check=False
     )
+
+
+@dataclass
+class Ended:
+    """As a process ends."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def here(*words: str, cwd: Path, **environ: str) -> Ended:
+    """The command in this process: as `run`, but for the time that a process takes to start."""
+    config = ["-c", str(cwd / "stagebridge.yaml")]
+    STATE.clock = SystemClock()
+    result = CliRunner().invoke(app, [*config, *words], env=environ)
+    error = result.exception
+    if isinstance(error, StagebridgeError):
+        return Ended(error.exit_code, result.stdout, f"{result.stderr}error {error.code}: {error} {error.hint}")
+    assert error is None or isinstance(error, SystemExit), error
+    return Ended(result.exit_code, result.stdout, result.stderr)

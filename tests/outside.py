@@ -8,10 +8,16 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
+import sqlalchemy as sa
+
+TURN = 0x7E57
+"""Any number but the ledger's: who holds this lock has the database."""
 
 
 def lacking(what: str, reason: str) -> NoReturn:
@@ -39,12 +45,28 @@ def specs_of(platform: str) -> Path:
     return folder
 
 
-def postgres() -> str:
-    """The URL of an empty PostgreSQL database, from `STAGEBRIDGE_POSTGRES`."""
+@contextmanager
+def empty_database() -> Iterator[str]:
+    """The URL of an empty PostgreSQL database, from `STAGEBRIDGE_POSTGRES`; it is empty again afterwards, and one test has it at
+    a time, whichever process runs it."""
     url = os.environ.get("STAGEBRIDGE_POSTGRES", "")
     if not url:
         lacking("postgres", "no database is given; set STAGEBRIDGE_POSTGRES to the URL of an empty one")
-    return url
+    database = sa.create_engine(url)
+    with database.connect() as turn:
+        turn.execute(sa.select(sa.func.pg_advisory_lock(TURN)))
+        turn.commit()
+        with database.begin() as tx:
+            assert not sa.inspect(tx).get_table_names(), "the database is not empty"
+        try:
+            yield url
+        finally:
+            with database.begin() as tx:
+                metadata = sa.MetaData()
+                metadata.reflect(tx)
+                metadata.drop_all(tx)
+            turn.execute(sa.select(sa.func.pg_advisory_unlock(TURN)))
+    database.dispose()
 
 
 def node_modules(package: Path, cache: Path) -> tuple[str, Path]:

@@ -1,328 +1,47 @@
-"""What a connector is, and what a write can come back as.
+"""What a connector is: one platform's wire, and nothing outside it knows that platform's field names, status codes or headers.
 
-The engine owns loops: paging, diffing, batching, ordering, retry, budgets, ids. A connector owns one platform's
-wire, and nothing outside it knows that platform's field names, status codes or headers.
+The engine owns loops: paging, diffing, batching, ordering, retry, budgets, ids. What a connector declares is in
+`capabilities`, what comes back from it in `outcomes`; both are to be had from here.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from stagebridge.capabilities import Capabilities, Events, Pace, Rate, Read, Stage, Webhooks, Write
 from stagebridge.clock import Clock, SystemClock
-from stagebridge.endpoint import Answer, Endpoint, Posts, Verdict, usual
+from stagebridge.endpoint import Answer, Endpoint, Verdict, usual
 from stagebridge.errors import NotSupported
+from stagebridge.outcomes import (
+    Conflict,
+    Cursor,
+    Done,
+    Draft,
+    Entry,
+    EventPage,
+    Gone,
+    Health,
+    Hint,
+    HookRequest,
+    Outcome,
+    Page,
+    Record,
+    Refusal,
+    Rejected,
+    Retry,
+    Schema,
+    Unknown,
+)
 
 if TYPE_CHECKING:
     from stagebridge.event import ConversionEvent
     from stagebridge.mapping import Mapping as FieldMapping
     from stagebridge.mapping import Missing, Payload
-
-Cursor = dict[str, Any]
-"""Where a read stands: plain JSON that only the connector understands."""
-
-
-# --- what a platform can do -----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """How records are read: `incremental` by cursor, with `deletes` or without."""
-
-    incremental: bool = True
-    deletes: bool = False
-    lag: float = 0.0
-    """Seconds after which every committed change is visible to `read` and `find` (a default; settings may move it)."""
-    names_survivors: bool = True
-    """A record that was merged away names the one it went into; without it the engine asks who holds its address now."""
-    edits: bool = True
-    """Records change; without it each is made once and stays as it is, like what somebody typed into a form."""
-
-
-@dataclass(frozen=True, slots=True)
-class Write:
-    """How records are written, and how many at once."""
-
-    batch: int = 1
-    """Records per `write` call, and per `fetch` call."""
-    upsert_key: bool = False
-    """New records are written by our own unique field, so that repeating a create is harmless."""
-    returns_record: bool = True
-    """`Done` carries the record as it now stands; without it the engine reads it back."""
-    flight: int = 1
-    """Calls that may be under way at once."""
-    load: int = 0
-    """Records per `load` call, for first loads; 0 where the platform has no bulk interface."""
-    refuses_doubles: bool = False
-    """The platform takes no second record with an address that one holds already: a create is its own look-up, and none is
-    made before it."""
-    singly: tuple[Literal["fetch", "find", "update"], ...] = ()
-    """What takes a request for every record, however many are handed over; a plan's time counts them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """What the platform lets be done with its stage field. `backward`: `free`, only after it was cleared, or never."""
-
-    backward: Literal["free", "clear_first", "never"] = "free"
-    stamps_default: bool = False
-    """The platform gives a new record a stage by itself: on a record that we created it is nobody's edit."""
-
-
-@dataclass(frozen=True, slots=True)
-class Events:
-    """How conversion events are sent: `batch` at the most in one call, `flight` calls at once."""
-
-    batch: int = 1
-    flight: int = 1
-    ads: bool = False
-    """An advertising platform: only people who agreed to ads are sent there."""
-    whole: bool = False
-    """One bad event makes it refuse a whole batch (`BatchRefused`); the engine finds the bad one and sends the others."""
-    reads: tuple[str, ...] = ()
-    """The conversions that the platform records by itself, for `read_events`: `Purchase` where it keeps deals."""
-
-
-@dataclass(frozen=True, slots=True)
-class Webhooks:
-    """Webhooks that can be received; `signature` names how they are signed."""
-
-    signature: str
-    window: float | None = None
-    """Seconds after which a signed request is stale; None where the signature carries no time."""
-    delivery: str | None = None
-    """The header (in lower case) with the id of a delivery, the same however often it is tried again."""
-    horizon: float = 72 * 3600.0
-    """Seconds for which the platform goes on trying to deliver one."""
-    events: bool = False
-    """What it brings tells of conversions too, as the mapping's `event` reads them."""
-    status: int = 200
-    """What is answered to a webhook that was taken in, however often it came."""
-    retry_after: int = 10
-    """Seconds after which the platform is asked to try again where a webhook cannot be taken in now (503)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Capabilities:
-    """Declared once; the engine, the documented matrix and the conformance suite read the same object."""
-
-    read: Read | None = None
-    write: Write | None = None
-    stage: Stage | None = None
-    events: Events | None = None
-    webhooks: Webhooks | None = None
-    posts: Posts | None = None
-    api: bool = False
-    """Its users hand us people and conversions, in our own canonical form, through our API."""
-    provision: Literal["api", "files"] | None = None
-    archive: bool = False
-    erase: Literal["whole", "partly"] | None = None
-    """`partly`: a record stays, emptied of what can be emptied; `Done.left` says what it still holds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """A rolling window: at most `calls` in any `per` seconds."""
-
-    calls: int
-    per: float
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How new records are written where the account allows less than `capabilities.write` says: `batch` in one call, at
-    most so many calls as `rate` says. `why` is a sentence with the remedy."""
-
-    batch: int
-    rate: Rate
-    why: str
-
-
-# --- what goes over the counter -------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One remote record as the platform answered it.
-
-    `modified_at` is the platform's own time. `changed_at` holds *certain* times of single canonical paths (a
-    consent's timestamp, field history). A deleted record may have an empty `data`; `merged_into` is the id that
-    replaced it.
-    """
-
-    object: str
-    id: str
-    data: Mapping[str, Any] = field(default_factory=dict)
-    modified_at: datetime | None = None
-    deleted: bool = False
-    merged_into: str | None = None
-    changed_at: Mapping[str, datetime] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Some records, and where to go on after them.
-
-    `covered`, on the last page of a pass: every change committed before that instant of *our* clock has now been
-    delivered.
-    """
-
-    records: Sequence[Record]
-    cursor: Cursor
-    covered: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class EventPage:
-    """Some conversions that the platform recorded, and where to go on after them; `covered` as in `Page`."""
-
-    events: Sequence[ConversionEvent]
-    cursor: Cursor
-    covered: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One record to write. `payload` has the platform's shape and only what differs; `base` is the record that it
-    was computed onto. A create has neither `remote_id` nor `base`; `key` is our external id for the person."""
-
-    object: str
-    payload: Mapping[str, Any]
-    remote_id: str | None = None
-    base: Mapping[str, Any] | None = None
-    key: str | None = None
-    email: str | None = None
-    context: Mapping[str, Any] = field(default_factory=dict)
-    """The contact's canonical values, for rules that look beyond the payload (which account a contact belongs to)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """One conversion event as the platform takes it.
-
-    Events of one `group` may share a call. `deadline` is the instant after which the platform takes it no more (None: at
-    any age). `dedup` is for how many seconds after an event came the platform drops another one of its id; 0 where it
-    counts whatever comes. `warnings` say what the platform will take and make little of.
-    """
-
-    id: str
-    payload: Mapping[str, Any]
-    group: str = ""
-    deadline: datetime | None = None
-    dedup: float = 0.0
-    warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """One remote field that the platform would not take, while the rest of the record was written."""
-
-    field: str
-    code: str
-    message: str
-
-
-# --- outcomes -------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """Written. `record` is what the platform now holds, where its answer says so."""
-
-    remote_id: str
-    record: Record | None = None
-    refused: tuple[Refusal, ...] = ()
-    object: str | None = None
-    """Where the record was created, if not where the entry asked for."""
-    left: tuple[str, ...] = ()
-    """After `erase`: what the platform keeps of the person all the same, and how to be rid of it; a phrase each."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """This record will not be taken as it is. `fields` are the remote fields at fault, if the platform named them."""
-
-    code: str
-    message: str
-    fields: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Retry:
-    """Not taken, nothing wrong with it: again after `after` seconds."""
-
-    after: float
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Conflict:
-    """A create met a record that exists already under `existing_id`. Nothing was written."""
-
-    existing_id: str
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Gone:
-    """The record to update is deleted, or merged into `merged_into`. Nothing was written."""
-
-    merged_into: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """Sent, and no answer: it may have taken effect. Read back and compare before anything is sent again."""
-
-    reason: str
-
-
-Outcome = Done | Rejected | Retry | Conflict | Gone | Unknown
-
-
-# --- about the account ----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """`problems` stop the connection, `warnings` do not; each is a sentence with its remedy."""
-
-    account: str
-    problems: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    limits: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Schema:
-    """What the account has. `facts` is plain JSON, the form that a mapping is resolved against:
-    `{fields: {object: {label: name}}, options: {object: {name: {label: id}}}, owners: {id: e-mail}, stages: {…}}`."""
-
-    facts: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Hint:
-    """A webhook said that this record changed. A reason to fetch it, never a value."""
-
-    object: str
-    remote_id: str
-    at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class HookRequest:
-    """An inbound webhook: `url` as the platform called it, `body` the raw bytes, header names in lower case."""
-
-    method: str
-    url: str
-    headers: Mapping[str, str]
-    body: bytes
 
 
 class ConnectorSettings(BaseModel):
@@ -523,3 +242,35 @@ class Connector(ABC):
 
     def _absent(self, verb: str) -> NotSupported:
         return NotSupported(f"{self.platform} has no '{verb}'")
+
+
+__all__ = [
+    "Capabilities",
+    "Conflict",
+    "Connector",
+    "ConnectorSettings",
+    "Cursor",
+    "Done",
+    "Draft",
+    "Entry",
+    "EventPage",
+    "Events",
+    "Gone",
+    "Health",
+    "Hint",
+    "HookRequest",
+    "Outcome",
+    "Pace",
+    "Page",
+    "Rate",
+    "Read",
+    "Record",
+    "Refusal",
+    "Rejected",
+    "Retry",
+    "Schema",
+    "Stage",
+    "Unknown",
+    "Webhooks",
+    "Write",
+]

@@ -85,9 +85,10 @@ class Later:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The endpoint will not have this message; others may pass it after a few tries."""
+    """The endpoint will not have this message; others may pass it after a few tries, or at once where that is `for_good`."""
 
     reason: str
+    for_good: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -237,7 +237,7 @@ def test_what_init_writes_is_a_configuration_once_its_variables_are_set(tmp_path
     assert run("init", cwd=tmp_path).returncode == 0
     names = re.findall(r"^([A-Z_]+)=$", (tmp_path / ".env.example").read_text("utf-8"), re.MULTILINE)
     config = load_config(tmp_path / "stagebridge.yaml", dict.fromkeys(names, "x"))
-    assert config.contacts.between == ("crm", "mail", "sales", "support")
+    assert config.contacts.between == ("crm", "mail", "sales", "support", "make", "zapier")
     assert set(config.connections) == {"crm", "forms", "mail", "sales", "support", "ads", "tiktok", "make", "zapier"}
     schema = json.loads((tmp_path / "stagebridge.schema.json").read_text("utf-8"))
     assert set(schema["properties"]) >= {"connections", "contacts", "jobs"}

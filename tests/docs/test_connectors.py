@@ -41,11 +41,11 @@ def capabilities() -> list[list[str]]:
 
 def flat_names(kind: type[Any], prefix: str = "") -> list[str]:
     """Every capability there can be, in the order of their definition."""
-    from stagebridge import connector
+    from stagebridge import capabilities as kinds
 
     out = []
     for f in fields(kind):
-        inner = getattr(connector, str(f.type).partition(" ")[0], None)
+        inner = getattr(kinds, str(f.type).partition(" ")[0], None)
         out += flat_names(inner, f"{prefix}{f.name}.") if is_dataclass(inner) else [f"{prefix}{f.name}"]  # type: ignore[arg-type]
     return out
 

@@ -33,6 +33,8 @@ def test_its_table_of_capabilities_is_what_the_connectors_declare() -> None:
                 c.stage.backward if c.stage else "no",
                 str(c.events.batch) if c.events else "no",
                 c.webhooks.signature if c.webhooks else "no",
+                "no" if c.posts is None else "subscribed to" if c.posts.subscriptions else "yes",
+                "yes" if c.api else "no",
                 c.provision or "no",
                 c.erase or "no",
             ]

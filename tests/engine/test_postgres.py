@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
+from api_kit import serving_api, until
 from delivery_world import shop
 from engine_world import world
-from outside import postgres
+from outside import empty_database
 from stagebridge.delivery import inspect
 from stagebridge.errors import Busy
 from stagebridge.ledger.store import Ledger
+from stub_http import Stub
 
 
 @pytest.fixture
 def url() -> Iterator[str]:
-    """Of an empty database, which is empty again afterwards."""
-    found = postgres()
-    database = sa.create_engine(found)
-    with database.begin() as tx:
-        assert not sa.inspect(tx).get_table_names(), "the database is not empty"
-    try:
+    with empty_database() as found:
         yield found
-    finally:
-        with database.begin() as tx:
-            metadata = sa.MetaData()
-            metadata.reflect(tx)
-            metadata.drop_all(tx)
-        database.dispose()
 
 
 def test_a_sync_with_its_ledger_in_postgresql_converges_and_holds_the_lock(tmp_path: Path, url: str) -> None:
@@ -63,3 +54,16 @@ def test_events_queued_in_postgresql_are_sent_once_and_their_verdicts_kept(tmp_p
         assert inspect.counts(ledger) == {"ads": {"sent": 4, "dead": 2}}
         assert len(inspect.deliveries(ledger, "dead")) == 2
         ledger.close()
+
+
+def test_programs_are_served_and_told_from_a_ledger_in_postgresql(tmp_path: Path, url: str) -> None:
+    stub = Stub()
+    with serving_api(tmp_path, ledger=url, outgoing={"allow": [stub.url.removeprefix("http://")]}) as api:
+        api.post("/subscriptions", target_url=f"{stub.url}/in", event="contact.stage_changed")
+        ada = api.post("/contacts", email="ada@example.com", stage="lead", once="one")
+        assert api.post("/contacts", email="ada@example.com", stage="lead", once="one")["id"] == ada["id"]
+        assert api.post("/stages", contact_id=ada["id"], stage="customer")["stage"] == "customer"
+        until(lambda: len(stub.seen) == 2)
+        assert [json.loads(s.body)["stage"] for s in stub.seen] == ["lead", "customer"]
+        assert [c["id"] for c in api.get("/contacts?changed_since=2020-01-01T00:00:00Z")] == [ada["id"]]
+    stub.close()

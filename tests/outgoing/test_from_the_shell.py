@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cli_shell import run
+from cli_shell import here, run
 from stub_http import Reply, Stub
 
 SECRETS = {"SIGN": "whsec_" + "A" * 32}
@@ -46,24 +46,24 @@ def told(stub: Stub) -> list[dict[str, Any]]:
 def test_a_sync_tells_of_what_changed_and_hooks_shows_sends_again_and_goes_on(tmp_path: Path, stub: Stub) -> None:
     configured(tmp_path, stub, events=["contact.stage_changed"])
     people(tmp_path, "ada@example.com,Ada,lead", "bob@example.com,Bob,lead")
-    first = run("sync", cwd=tmp_path, **SECRETS)
+    first = here("sync", cwd=tmp_path, **SECRETS)
     assert first.returncode == 0, first.stderr
     assert stub.seen == []
     people(tmp_path, "ada@example.com,Ada,customer", "bob@example.com,Bob,lead")
     stub.will(Reply(503), Reply())
     done = run("sync", cwd=tmp_path, **SECRETS)
     assert (done.returncode, "1 are tried again later" in done.stdout) == (0, True), done.stdout + done.stderr
-    [message] = json.loads(run("hooks", "messages", "--json", cwd=tmp_path, **SECRETS).stdout)
+    [message] = json.loads(here("hooks", "messages", "--json", cwd=tmp_path, **SECRETS).stdout)
     assert (message["state"], message["status"], message["to"]) == ("queued", 503, "told")
-    assert run("hooks", "resume", "told", cwd=tmp_path, **SECRETS).returncode == 0
-    assert "messages: 1 sent" in run("sync", cwd=tmp_path, **SECRETS).stdout
+    assert here("hooks", "resume", "told", cwd=tmp_path, **SECRETS).returncode == 0
+    assert "messages: 1 sent" in here("sync", cwd=tmp_path, **SECRETS).stdout
     assert [t["data"]["stage"] for t in told(stub)] == ["customer", "customer"]
     assert stub.seen[0].path == "/in?token=secret"
-    again = run("hooks", "replay", message["id"], cwd=tmp_path, **SECRETS)
+    again = here("hooks", "replay", message["id"], cwd=tmp_path, **SECRETS)
     assert "1 messages" in again.stdout
-    run("events", "flush", cwd=tmp_path, **SECRETS)
+    here("events", "flush", cwd=tmp_path, **SECRETS)
     assert [t["id"] for t in told(stub)] == [message["id"]] * 3
-    [endpoint] = json.loads(run("hooks", "list", "--json", cwd=tmp_path, **SECRETS).stdout)
+    [endpoint] = json.loads(here("hooks", "list", "--json", cwd=tmp_path, **SECRETS).stdout)
     assert (endpoint["name"], endpoint["state"], endpoint["sent"]) == ("told", "active", 1)
     assert "token=secret" not in json.dumps(endpoint)
 
@@ -85,7 +85,7 @@ def test_a_sync_tells_of_what_changed_and_hooks_shows_sends_again_and_goes_on(tm
 def test_what_is_not_there_is_named(tmp_path: Path, stub: Stub, arguments: tuple[str, ...], says: str) -> None:
     configured(tmp_path, stub)
     people(tmp_path, "ada@example.com,Ada,lead")
-    refused = run(*arguments, cwd=tmp_path, **SECRETS)
+    refused = here(*arguments, cwd=tmp_path, **SECRETS)
     assert refused.returncode == 2, refused.stderr
     assert says in refused.stderr
 
@@ -95,12 +95,12 @@ def test_without_being_allowed_nothing_reaches_this_machine_and_the_reason_and_t
 ) -> None:
     configured(tmp_path, stub, allow=False)
     people(tmp_path, "ada@example.com,Ada,lead")
-    run("sync", cwd=tmp_path, **SECRETS)
+    here("sync", cwd=tmp_path, **SECRETS)
     people(tmp_path, "ada@example.com,Ada,customer")
-    done = run("sync", cwd=tmp_path, **SECRETS)
+    done = here("sync", cwd=tmp_path, **SECRETS)
     assert done.returncode == 0
     assert stub.seen == []
-    message = json.loads(run("hooks", "messages", "--json", cwd=tmp_path, **SECRETS).stdout)[-1]
+    message = json.loads(here("hooks", "messages", "--json", cwd=tmp_path, **SECRETS).stdout)[-1]
     assert message["state"] == "queued"
     assert "outgoing" in message["reason"]
     assert "token=secret" not in message["reason"]
@@ -122,7 +122,7 @@ def test_what_is_wrong_with_a_send_is_told_by_its_line(
 ) -> None:
     configured(tmp_path, stub, **send)
     people(tmp_path, "ada@example.com,Ada,lead")
-    refused = run("sync", cwd=tmp_path, **SECRETS, SHORT="whsec_AAAA")
+    refused = here("sync", cwd=tmp_path, **SECRETS, SHORT="whsec_AAAA")
     assert refused.returncode == 2
     assert says in refused.stderr
     assert "stagebridge.yaml:" in refused.stderr

@@ -134,6 +134,26 @@ def test_one_message_that_an_endpoint_will_not_have_does_not_stop_the_others_for
     assert states(q) == {"here": "active", "there": "active"}
 
 
+def test_what_is_too_large_for_anybody_is_put_aside_at_once_and_a_defect_is_tried_again(q: Queue) -> None:
+    broken = True
+
+    def post(url: str, body: bytes, headers: dict[str, str]) -> Answer:
+        if broken:
+            raise ZeroDivisionError
+        return q.receiver(url, body, headers)
+
+    alert_each(q, ["x" * 300_000, "a"])
+    sender = q.outgoing.sender(q.ledger, post)
+    sender.flush()
+    assert len(inspect.dead_letters(q.ledger)) == 2
+    assert q.receiver.taken == []
+    broken = False
+    q.clock.advance(10)
+    sender.flush()
+    sender.close()
+    assert about(q, HERE) == about(q, THERE) == ["a"]
+
+
 def test_an_endpoint_that_says_nobody_listens_is_asked_no_more(q: Queue) -> None:
     q.receiver.script = [410]
     alert_each(q, ["a", "b"])

@@ -126,6 +126,8 @@ def add_answers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def other(_: Request, error: HTTPException) -> Response:
+        if error.status_code == 400:
+            return problem(422, "the body is no JSON that can be read", "SB-API-BODY")
         return problem(error.status_code, str(error.detail), "SB-API", dict(error.headers or {}))
 
     @app.exception_handler(Exception)

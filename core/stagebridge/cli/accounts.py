@@ -81,10 +81,11 @@ def _first_files(target: Path) -> dict[Path, str]:
             "no connector is installed", hint="Install two, for example with `pip install stagebridge[all]`."
         )
     names = [c.example.partition(":")[0] for c in kinds if c.capabilities.write is not None]
+    telling = [c.example.partition(":")[0] for c in kinds if c.capabilities.api]
     text = TEMPLATE.format(
         schema=SCHEMA,
         connections="\n".join(indent(c.example, "  ") for c in kinds),
-        names=", ".join(names),
+        names=", ".join([*names, *telling]),
         first=(names or [""])[0],
     )
     schema = orjson.dumps(config_schema(), option=orjson.OPT_INDENT_2).decode() + "\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -58,9 +58,13 @@ class Noting:
         self.outlets = outlets
 
     def __call__(self, book: Book) -> None:
-        notes = [*self._stages(book), *self._contacts(book), *self._conversions(book)]
+        makers = {
+            "contact.stage_changed": self._stages, "contact.changed": self._contacts, "conversion.created": self._conversions,
+        }  # fmt: skip
+        wanted = self.outlets.wanting(book.tx, makers)
+        notes = [note for kind, make in makers.items() if wanted[kind] for note in make(book)]
         if notes:
-            note(book.tx, book.now, notes, self.outlets)
+            write(book.tx, book.now, notes, wanted)
 
     def _stages(self, book: Book) -> Iterator[Note]:
         for row in book.judged():
@@ -105,9 +109,8 @@ def uid_of(*known: str) -> str:
     return f"msg_{uuid5(NAMESPACE, chr(31).join(known)).hex}"
 
 
-def note(tx: sa.Connection, now: int, notes: Sequence[Note], outlets: Outlets) -> None:
-    """Write messages that somebody wants, each once."""
-    wanted = outlets.wanting(tx, {n.type for n in notes})
+def write(tx: sa.Connection, now: int, notes: Sequence[Note], wanted: Mapping[str, Sequence[str]]) -> None:
+    """Write messages, each once, and to whom they go ({type: endpoints}); what nobody wants is not written."""
     by_uid = {n.uid: n for n in notes if wanted[n.type]}
     m = t.message.c
     for part in chunks(by_uid):
@@ -164,11 +167,11 @@ class AlertNotes(logging.Handler):
         """Everything that was raised since, in this transaction."""
         notes = [self._waiting.popleft() for _ in range(len(self._waiting))]
         if notes:
-            note(tx, ms(self.clock.now()) or 0, notes, self.outlets)
+            write(tx, ms(self.clock.now()) or 0, notes, self.outlets.wanting(tx, {n.type for n in notes}))
 
     @property
     def waiting(self) -> bool:
         return bool(self._waiting)
 
 
-__all__ = ["AlertNotes", "Note", "Noting", "note", "uid_of"]
+__all__ = ["AlertNotes", "Note", "Noting", "uid_of", "write"]

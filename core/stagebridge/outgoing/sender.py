@@ -27,7 +27,7 @@ from stagebridge.ledger.store import Ledger
 from stagebridge.outgoing import schedule
 from stagebridge.outgoing.noting import AlertNotes
 from stagebridge.outgoing.outlets import Outlet, Outlets
-from stagebridge.outgoing.poster import NotSent
+from stagebridge.outgoing.poster import LARGEST_BODY, NotSent
 from stagebridge.outgoing.shapes import Stored, body_of
 from stagebridge.outgoing.signing import sign
 from stagebridge.sync import alerts
@@ -82,11 +82,12 @@ class Sender:
         """Post everything that is due, each endpoint until it fails or has it all."""
         total = Sent()
         while True:
-            begun = self.begin()
-            if not begun:
+            some = Sent()
+            for future in self.begin():
+                some.add(future.result())
+            if some == Sent():
                 return total
-            for future in begun:
-                total.add(future.result())
+            total.add(some)
 
     def begin(self) -> list[Future[Sent]]:
         """Start posting to every endpoint that something is due for and that is not being posted to."""
@@ -164,7 +165,7 @@ class Sender:
                 return True
             case Closed(reason):
                 self._closed(outlet, reason)
-            case Refused(reason) if row.attempts >= schedule.REFUSED:
+            case Refused(reason, for_good) if for_good or row.attempts >= schedule.REFUSED:
                 self._settle(row, state="dead", status=status, reason=reason)
                 log.warning("%s: message %s was refused for good (%s)", outlet.name, row.uid, reason)
                 done.dead += 1
@@ -175,17 +176,22 @@ class Sender:
         return False
 
     def _posted(self, outlet: Outlet, row: Any) -> tuple[int | None, Verdict]:
-        endpoint = outlet.endpoint
-        stored = Stored(row.uid, row.type, from_ms(row.at).isoformat(), row.message_id, orjson.loads(row.data))
-        body = body_of(stored, endpoint.shape)
-        headers = {"content-type": "application/json"}
-        headers |= {name: value.get_secret_value() for name, value in endpoint.headers.items()}
-        headers |= sign(row.uid, self._now // 1000, body, endpoint.secrets)
         try:
+            endpoint = outlet.endpoint
+            stored = Stored(row.uid, row.type, from_ms(row.at).isoformat(), row.message_id, orjson.loads(row.data))
+            body = body_of(stored, endpoint.shape)
+            if len(body) > LARGEST_BODY:
+                return None, Refused(f"it has {len(body)} bytes, more than {LARGEST_BODY}", for_good=True)
+            headers = {"content-type": "application/json"}
+            headers |= {name: value.get_secret_value() for name, value in endpoint.headers.items()}
+            headers |= sign(row.uid, self._now // 1000, body, endpoint.secrets)
             answer = self.post(endpoint.url, body, headers)
+            return answer.status, outlet.connector.verdict(answer)
         except (NotSent, NoAnswer) as error:
             return None, Later(f"{error} {error.hint}".strip())
-        return answer.status, outlet.connector.verdict(answer)
+        except Exception as error:  # a defect of ours must not hold up others, nor be tried without end
+            log.exception("%s: message %s could not be posted", outlet.name, row.uid)
+            return None, Later(f"it could not be posted ({type(error).__name__})")
 
     # --- what becomes of it ------------------------------------------------------------------------------------
 
