@@ -27,7 +27,7 @@ from stagebridge.outgoing.messages import (
     conversion_of,
     person_of,
 )
-from stagebridge.outgoing.noting import Note, note, uid_of
+from stagebridge.outgoing.noting import Note, uid_of, write
 from stagebridge.outgoing.outlets import Outlets
 from stagebridge.outgoing.poster import NotSent, Poster
 from stagebridge.outgoing.sender import Sender
@@ -96,7 +96,7 @@ class Office:
             at = (ms(self.clock.now()) or 0) + self._noted
             notes.append(Note(uid_of("check", str(self._noted)), kind, at, self._data(kind)))
         with self.ledger.begin() as tx:
-            note(tx, ms(self.clock.now()) or 0, notes, self.outlets)
+            write(tx, ms(self.clock.now()) or 0, notes, self.outlets.wanting(tx, set(types)))
 
     def _data(self, kind: str) -> Data:
         who = {**person(self._noted), "phone": "+442079460001", "company": 'Łódź & "Söhne"; 東京 🚂', "tags": ["vip"]}

@@ -71,6 +71,7 @@ class Subscribing(Posted):
         assert [url for url in tricks(address) if not connector.unfit(url)] == []
         assert [url for url in moved(urlsplit(office.bench.hand_out())) if not office.connector.unfit(url)] == []
         secret = urlsplit(address).path.strip("/").rpartition("/")[2]
+        assert secret, "an address as the platform hands it out ends with what nobody guesses"
         assert [why for url in tricks(address) if secret in (why := connector.unfit(url) or "")] == []
 
     def test_a_subscriber_is_told_what_he_asked_for_as_the_settings_address_is(self, office: Office) -> None:
