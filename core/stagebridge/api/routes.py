@@ -35,9 +35,14 @@ Once = Annotated[str | None, Header(alias="Idempotency-Key", max_length=255)]
 Limit = Annotated[int, Query(ge=1, le=people.MOST)]
 FAILURES: dict[int | str, dict[str, Any]] = {
     401: {"model": Problem, "description": "The key opens nothing."},
+    403: {"model": Problem, "description": "The key is not for this."},
+    404: {"model": Problem, "description": "There is nothing of that name."},
     422: {"model": Problem, "description": "Something is wrong with what was handed over."},
     429: {"model": Problem, "description": "Too many wrong keys; `Retry-After` says how long to wait."},
     503: {"model": Problem, "description": "Not now; `Retry-After` says when."},
+}
+LATER: dict[int | str, dict[str, Any]] = {
+    202: {"description": "It is kept, and worked on when the run that is at work has ended."}
 }
 
 
@@ -151,7 +156,7 @@ def add_given(api: FastAPI, hall: Hall, asks: Any) -> None:
     def later(record: Record) -> Response:
         return JSONResponse({"id": record.id, "status": "accepted"}, 202)
 
-    @api.post("/contacts", response_model=None)
+    @api.post("/contacts", response_model=None, responses=LATER)
     async def upsert(body: ContactBody, once: Once = None, caller: Caller = asks) -> dict[str, Any] | Response:
         """Say what is known of a person: he is found by id, address or number, and made where he is not there. Answers with the
         person, or 202 where a run is at work just then."""
@@ -160,7 +165,7 @@ def add_given(api: FastAPI, hall: Hall, asks: Any) -> None:
         )
         return await taken(caller, record, once) or later(record)
 
-    @api.post("/stages", response_model=None)
+    @api.post("/stages", response_model=None, responses=LATER)
     async def set_stage(body: StageBody, once: Once = None, caller: Caller = asks) -> dict[str, Any] | Response:
         """Move a person to a stage. `held` says that he stands elsewhere all the same: a step back waits for a person."""
         record = contact_record(
