@@ -6,13 +6,19 @@ import csv
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from types import TracebackType
+from typing import Any, ClassVar, Self
+from urllib.parse import urlsplit
 
 import standardwebhooks
 
 from stagebridge.clock import Clock
 from stagebridge.connector import Connector, ConnectorSettings
+from stagebridge.endpoint import ALERTS, HAPPENINGS
 from stagebridge.testing import Bench, SandboxBench
+from stub_http import Stub
+
+SECRET, OLD = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX", "whsec_GBkaGxwdHh8gISIjJCUmJygpKissLS4v"
 
 
 class HubSpotBench(SandboxBench):
@@ -266,9 +272,11 @@ class OmnisendBench(SandboxBench):
 
 
 class WebhookBench(Bench):
-    """A shop that posts a person at a time, signed by the reference library; nobody edits or removes what was told."""
+    """A shop that posts a person at a time, signed by the reference library, and a warehouse that is told; nobody edits or
+    removes what was told."""
 
-    SECRET = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"
+    SHOP = "whsec_ZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXp7"
+    secrets = (SECRET, OLD)
 
     def __init__(self, clock: Clock, folder: Path, *, bare: bool = False, seed: int = 1) -> None:
         super().__init__(clock, folder, bare=bare, seed=seed)
@@ -276,7 +284,22 @@ class WebhookBench(Bench):
         self._next = 1
 
     def settings(self) -> Mapping[str, Any]:
-        return {"secret": self.SECRET}
+        url = f"{self.warehouse.url}/told/k3y-0f-the-warehouse"
+        send = {"url": url, "events": (*HAPPENINGS, *ALERTS), "secret": SECRET, "old_secret": OLD}
+        return {"secret": self.SHOP, "send": send}
+
+    def posted(self, address: str) -> list[Any]:
+        return [json.loads(s.body) for s in self.warehouse.seen if s.path == urlsplit(address).path]
+
+    def __enter__(self) -> Self:
+        self.warehouse = Stub()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, trace)
+        self.warehouse.close()
 
     def source(self, connector: Connector) -> str:
         return "webhook"
@@ -300,7 +323,7 @@ class WebhookBench(Bench):
                 "method": "POST", "url": url, "body": body,
                 "headers": {
                     "Webhook-Id": id, "Webhook-Timestamp": str(int(now.timestamp())),
-                    "Webhook-Signature": standardwebhooks.Webhook(self.SECRET).sign(id, now, body.decode()),
+                    "Webhook-Signature": standardwebhooks.Webhook(self.SHOP).sign(id, now, body.decode()),
                 },
             }
             for id, body in due
@@ -319,7 +342,7 @@ class WebhookBench(Bench):
 class PostedBench(SandboxBench):
     """A platform that holds nobody: it is told, and what its users know of people, they tell our API."""
 
-    SECRET = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"
+    secrets = (SECRET, OLD)
 
     def put(self, payloads: Sequence[Mapping[str, Any]]) -> list[str]:
         raise NotImplementedError
@@ -335,23 +358,53 @@ class PostedBench(SandboxBench):
 
 
 class ZapierBench(PostedBench):
-    """An account with a catch hook."""
+    """An account with a catch hook, and Zaps that subscribe."""
+
+    address = "https://hooks.zapier.com/hooks/standard/1000001/fedcba/"
 
     def settings(self) -> Mapping[str, Any]:
         hook = f"{self.box.url}/hooks/catch/1000001/abc123/"
-        return {"base_url": self.box.url, "catch_hook": hook, "secret": self.SECRET}
+        return {
+            "base_url": self.box.url, "catch_hook": hook, "sends": HAPPENINGS, "secret": SECRET, "old_secret": OLD,
+        }  # fmt: skip
+
+    def posted(self, address: str) -> list[Any]:
+        return [run["data"] for run in self.box.state()["runs"] if run["zap"] == self._zap(address)]
+
+    def hand_out(self) -> str:
+        [zap] = self.box.seed({"zaps": [{"event": "contact.changed"}]})["zaps"]
+        return f"{self.box.url}{zap['path']}"
+
+    def stop_listening(self, address: str) -> None:
+        self.box.seed({"off": [self._zap(address)]})
+
+    def _zap(self, address: str) -> str:
+        [id] = [z["id"] for z in self.box.state()["zaps"] if z["path"] == urlsplit(address).path]
+        return str(id)
 
 
 class MakeBench(PostedBench):
-    """A custom webhook at the beginning of a scenario."""
+    """A custom webhook at the beginning of a scenario, and scenarios that subscribe."""
+
+    address = "https://hook.eu1.make.com/4f9c2ab17d"
 
     def settings(self) -> Mapping[str, Any]:
         if not self.box.state()["hooks"]:
             self.box.seed({"hooks": [{"token": "4f9c2ab17d", "api_key": "key-of-the-hook", "scenario": {}}]})
         return {
             "base_url": self.box.url, "custom_webhook": f"{self.box.url}/4f9c2ab17d", "api_key": "key-of-the-hook",
-            "secret": self.SECRET,
+            "sends": HAPPENINGS, "secret": SECRET, "old_secret": OLD,
         }  # fmt: skip
+
+    def posted(self, address: str) -> list[Any]:
+        return [b["bundle"] for b in self.box.state()["bundles"] if b["token"] == urlsplit(address).path[1:]]
+
+    def hand_out(self) -> str:
+        [token] = self.box.seed({"hooks": [{"scenario": {}}]})["hooks"]
+        return f"{self.box.url}/{token}"
+
+    def stop_listening(self, address: str) -> None:
+        self.box.seed({"edit": {urlsplit(address).path[1:]: {"enabled": False}}})
 
 
 class FileBench(Bench):

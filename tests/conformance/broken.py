@@ -4,20 +4,24 @@ process of its own in which acme is installed."""
 from __future__ import annotations
 
 import importlib.util
+import json
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 from uuid import uuid4
 
+import requests
 from pydantic import ConfigDict
 from stagebridge_acme import Acme, AcmeSettings
 
-from conformance.benches import HubSpotBench, SalesforceBench, ZendeskBench
+from conformance.benches import HubSpotBench, SalesforceBench, ZapierBench, ZendeskBench
 from stagebridge.connector import (
     Capabilities,
     Conflict,
     Connector,
+    ConnectorSettings,
     Done,
     Draft,
     Entry,
@@ -34,12 +38,14 @@ from stagebridge.connector import (
     Unknown,
     Webhooks,
 )
+from stagebridge.endpoint import Answer, Closed, Endpoint, Later, Refused, Taken, Verdict
 from stagebridge.errors import AuthError, BatchRefused, PlatformDown, StagebridgeError
 from stagebridge.event import ConversionEvent
 from stagebridge.http import RetryPolicy
 from stagebridge.testing import Bench, checks_of, conformance
 from stagebridge_hubspot import HubSpot
 from stagebridge_salesforce import Salesforce
+from stagebridge_zapier import Zapier
 from stagebridge_zendesk import Zendesk
 
 
@@ -358,6 +364,133 @@ class GreetsEverybody(Acme):
 @breaks("test_a_webhook_that_is_older_than_its_scheme_allows_is_refused")
 class DeclaresAnotherWindow(Acme):
     capabilities = declared(webhooks=Webhooks("acme", window=60))
+
+
+# --- messages out ----------------------------------------------------------------------------------------------
+
+
+class _Elsewhere(Zapier):
+    """Whose settings' address is told something else, in one way or another."""
+
+    def endpoint(self) -> Endpoint | None:
+        told = super().endpoint()
+        return self.told(told) if told is not None else None
+
+    def told(self, told: Endpoint) -> Endpoint:
+        return told
+
+
+@breaks("test_whoever_is_told_wants_what_there_is_to_tell_in_a_form_that_there_is", ZapierBench)
+class WantsWhatNobodyTells(_Elsewhere):
+    def told(self, told: Endpoint) -> Endpoint:
+        return replace(told, types=(*told.types, "contact.deleted"))
+
+
+@breaks("test_messages_arrive_whole_in_their_order_and_once", ZapierBench)
+class NeverBelievesASuccess(Zapier):
+    def verdict(self, answer: Answer) -> Verdict:
+        return Later("HTTP 200") if isinstance(super().verdict(answer), Taken) else super().verdict(answer)
+
+
+@breaks("test_what_is_not_taken_now_is_neither_lost_nor_overtaken", ZapierBench)
+class TakesTroubleForAnOpinion(Zapier):
+    def verdict(self, answer: Answer) -> Verdict:
+        return Refused(f"HTTP {answer.status}") if answer.status != 200 else Taken()
+
+
+@breaks("test_every_secret_that_the_settings_have_signs_the_newest_first", ZapierBench)
+class SignsWithTheNewestOnly(_Elsewhere):
+    def told(self, told: Endpoint) -> Endpoint:
+        return replace(told, secrets=told.secrets[:1])
+
+
+@breaks("test_neither_its_address_nor_a_secret_is_shown_or_logged", ZapierBench)
+class LogsWhereItPosts(_Elsewhere):
+    def told(self, told: Endpoint) -> Endpoint:
+        logging.getLogger("stagebridge_zapier").debug("posting to %s", told.url)
+        return told
+
+
+@breaks("test_asking_for_its_health_posts_nothing", ZapierBench)
+class TriesTheHook(Zapier):
+    def check(self) -> Health:
+        told = self.endpoint()
+        assert told is not None
+        requests.post(told.url, json={"text": "is anybody there?"}, timeout=5)
+        return super().check()
+
+
+@breaks("test_an_answer_is_taken_for_what_it_is", ZapierBench)
+class FollowsNobodyAndMindsNothing(Zapier):
+    def verdict(self, answer: Answer) -> Verdict:
+        return Taken() if answer.status < 400 else super().verdict(answer)
+
+
+@breaks("test_no_answer_is_so_odd_that_it_is_a_defect", ZapierBench)
+class ReadsEveryAnswer(Zapier):
+    def verdict(self, answer: Answer) -> Verdict:
+        said = json.loads(answer.body or b"{}")
+        return Taken() if said.get("status") == "success" else super().verdict(answer)
+
+
+@breaks("test_its_health_says_that_a_success_proves_nothing", ZapierBench)
+class SaysThatAllIsWell(Zapier):
+    def check(self) -> Health:
+        return Health("Zapier", (), tuple(w for w in super().check().warnings if "secret" in w))
+
+
+@breaks("test_a_burst_goes_out_at_the_pace_that_the_platform_allows", ZapierBench)
+class KeepsNoPace(_Elsewhere):
+    def told(self, told: Endpoint) -> Endpoint:
+        return replace(told, rate=None)
+
+
+@breaks("test_with_an_address_that_the_platform_hands_out_anybody_may_subscribe", ZapierBench)
+class TakesCatchHooksOnly(Zapier):
+    def unfit(self, url: str) -> str | None:
+        return super().unfit(url) if "/hooks/catch/" in url else "it is no catch hook"
+
+
+@breaks("test_with_an_address_that_only_looks_like_the_platforms_nobody_subscribes", ZapierBench)
+class LooksForTheNameAnywhere(Zapier):
+    def unfit(self, url: str) -> str | None:
+        return None if "hooks.zapier.com" in url else super().unfit(url)
+
+
+@breaks("test_a_subscriber_is_told_what_he_asked_for_as_the_settings_address_is", ZapierBench)
+class SignsForNoSubscriber(Zapier):
+    def subscriber(self, url: str, type: str) -> Endpoint:
+        return Connector.subscriber(self, url, type)
+
+
+@breaks("test_a_subscription_ends_when_nobody_listens_there_any_more", ZapierBench)
+class NeverHearsAFarewell(Zapier):
+    def verdict(self, answer: Answer) -> Verdict:
+        return Later("HTTP 410") if isinstance(super().verdict(answer), Closed) else super().verdict(answer)
+
+
+# --- handed over -----------------------------------------------------------------------------------------------
+
+
+@breaks("test_its_mapping_reads_all_that_can_be_said_of_a_person", ZapierBench)
+class ReadsAsAFormDoes(Zapier):
+    @property
+    def default_mapping(self) -> str:
+        return "typeform"
+
+
+@breaks("test_a_person_who_is_handed_over_arrives_and_twice_is_once", ZapierBench)
+class ReadsAsAShopDoes(Zapier):
+    @property
+    def default_mapping(self) -> str:
+        return "webhook"
+
+
+@breaks("test_a_conversion_that_is_handed_over_arrives_with_its_person_and_twice_is_once", ZapierBench)
+class ForgetsThatItHandsOver(Zapier):
+    def __init__(self, settings: ConnectorSettings | None = None, **values: Any) -> None:
+        super().__init__(settings, **values)
+        self.capabilities = replace(self.capabilities, api=False)  # type: ignore[misc]
 
 
 # --- bad moments -----------------------------------------------------------------------------------------------

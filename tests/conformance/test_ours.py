@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from pathlib import Path
+
 import pytest
 from stagebridge_file import File
 
@@ -17,7 +20,10 @@ from conformance.benches import (
     ZapierBench,
     ZendeskBench,
 )
+from stagebridge.clock import ManualClock
+from stagebridge.endpoint import HAPPENINGS
 from stagebridge.testing import conformance
+from stagebridge.testing.office import Office
 from stagebridge_hubspot import HubSpot
 from stagebridge_make import Make
 from stagebridge_meta import Meta
@@ -43,3 +49,19 @@ TestFile = conformance(File, sandbox=FileBench)
 def test_a_platform_with_a_stand_in_is_not_tried_without_it() -> None:
     with pytest.raises(TypeError, match="stand-in"):
         conformance(HubSpot, sandbox=FileBench)
+
+
+class ZapsAlone(ZapierBench):
+    connector = Zapier
+
+    def settings(self) -> dict[str, str]:
+        return {"base_url": self.box.url}
+
+
+def test_where_the_settings_name_no_address_whoever_subscribes_is_told(tmp_path: Path) -> None:
+    with ZapsAlone(ManualClock(datetime(2026, 3, 2, tzinfo=UTC)), tmp_path) as bench, Office(bench) as office:
+        office.happen(2, *office.endpoint.types)
+        office.send()
+        assert office.endpoint.types == HAPPENINGS[:1]
+        assert len(office.said(office.name)) == 2
+        assert bench.posted(office.endpoint.url) == office.said(office.name)

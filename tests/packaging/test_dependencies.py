@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
 import sys
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -54,12 +55,18 @@ def test_the_core_declares_what_it_imports_extra_by_extra() -> None:
     for extra in PARTS:
         declared = needs(root.project["optional-dependencies"][extra]) - {"stagebridge"}
         used = imported([p for p in root.modules() if part_of(p) == extra]) - base
-        if extra == "serve":
+        if extra in ("serve", "testing"):  # they bring sync with them
             used -= needs(root.project["optional-dependencies"]["sync"])
         if extra == "sync":
             used.discard("click")  # typer's own, whichever it brings
         assert used == declared, extra
     assert needs(root.project["optional-dependencies"]["postgres"]) == LOADED_BY_URL
+
+
+def test_the_conformance_suite_does_without_what_only_a_server_needs() -> None:
+    loaded = "import sys, stagebridge.testing; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", loaded], check=True, capture_output=True, text=True)
+    assert {"fastapi", "starlette", "jinja2"} & set(done.stdout.split()) == set()
 
 
 @pytest.mark.parametrize("it", CONNECTORS, ids=lambda d: d.name)

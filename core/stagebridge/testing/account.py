@@ -33,6 +33,7 @@ class Account(Checks):
 
     def test_a_verb_that_it_does_not_have_says_so(self, bench: Bench, connector: Connector) -> None:
         has, object = connector.capabilities, bench.object
+        subscribed = bool(has.posts and has.posts.subscriptions)
         verbs: dict[str, tuple[bool, Callable[[], Any]]] = {
             "read": (has.read is not None, lambda: list(connector.read(object))),
             "write": (has.write is not None, lambda: connector.write([])),
@@ -44,6 +45,7 @@ class Account(Checks):
             "draft": (has.events is not None, lambda: connector.draft(conversion(at=bench.clock.now()))),
             "send": (has.events is not None, lambda: connector.send([])),
             "read_events": (bool(has.events and has.events.reads), lambda: list(connector.read_events())),
+            "subscriptions": (subscribed, lambda: connector.unfit("https://hooks.example.com/1")),
             "receive": (has.webhooks is not None, lambda: connector.receive(HookRequest("POST", "/", {}, b"{}"))),
         }
         for verb, (there, call) in verbs.items():

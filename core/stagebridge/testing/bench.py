@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, ClassVar, Self
 
 from stagebridge.clock import Clock
-from stagebridge.config import ConnectionConfig
+from stagebridge.config import Config, ConnectionConfig, ContactsConfig
 from stagebridge.connector import Connector, ConnectorSettings, Entry
 from stagebridge.lifecycle import load_lifecycle
 from stagebridge.mapping import Mapping as FieldMapping
@@ -32,6 +32,10 @@ class Bench(ABC):
     For platforms that take events: `event` is what a complete one of theirs says otherwise than `keeping.conversion`,
     `poison_event` a part of a payload that the platform refuses of any event. `overlay` is YAML beside `extends:`, for what
     no account takes until its mapping says so.
+
+    For platforms that messages are posted to: `settings` name an address, and `secrets` are what they have messages signed with
+    there, the newest first: two, so that one is being replaced. `address` is one as the platform itself hands it out to its
+    users, where they subscribe by themselves; nobody calls it.
     """
 
     connector: ClassVar[type[Connector]]
@@ -42,6 +46,8 @@ class Bench(ABC):
     money: ClassVar[bool] = True
     event: ClassVar[Mapping[str, Any]] = {}
     poison_event: ClassVar[Mapping[str, Any] | None] = None
+    secrets: ClassVar[Sequence[str]] = ()
+    address: ClassVar[str] = ""
 
     def __init__(self, clock: Clock, folder: Path, *, bare: bool = False, seed: int = 1) -> None:
         self.clock = clock
@@ -93,19 +99,45 @@ class Bench(ABC):
         send any."""
         raise NotImplementedError(f"{type(self).__name__} says nothing about webhooks")
 
+    def posted(self, address: str) -> list[Any]:
+        """The bodies of what was posted to this address and taken there, parsed, in the order in which they came: for platforms
+        that messages are posted to."""
+        raise NotImplementedError(f"{type(self).__name__} says nothing about messages")
+
+    def hand_out(self) -> str:
+        """An address that somebody there listens at and subscribes with, another one each time: for platforms whose users
+        subscribe."""
+        raise NotImplementedError(f"{type(self).__name__} hands out no addresses")
+
+    def stop_listening(self, address: str) -> None:
+        """Whoever listens at a `hand_out` address stops, as people there do it, and tells us nothing."""
+        raise NotImplementedError(f"{type(self).__name__} hands out no addresses")
+
     def source(self, connector: Connector) -> str:
         """The mapping that the suite looks at, where the connector has none by itself."""
         return connector.default_mapping
 
     # --- what the suite does with it ---------------------------------------------------------------------------
 
-    def side(self, *, provisioned: bool = True, **settings: Any) -> Side:
-        """A connection as the engine has it, the account provisioned where that can be done through the API."""
+    def connection(self, **settings: Any) -> ConnectionConfig:
+        """As a configuration has it."""
         model = self.connector.Settings(**{**self.settings(), **settings})
-        config = ConnectionConfig(
+        return ConnectionConfig(
             f"{self.connector.platform}{self.seed}", self.connector.platform, default_region="GB", timezone="UTC",
             settings=model, connector=self.connector, folder=self.folder, mapping=self._overlaid(model),
         )  # fmt: skip
+
+    def configuration(self) -> Config:
+        """Of this connection alone, with a ledger beside it."""
+        one = self.connection()
+        return Config(
+            self.folder / "stagebridge.yaml", f"sqlite:///{self.folder}/ledger.db", load_lifecycle("default"), "UTC",
+            {one.name: one}, ContactsConfig((one.name,)),
+        )  # fmt: skip
+
+    def side(self, *, provisioned: bool = True, **settings: Any) -> Side:
+        """A connection as the engine has it, the account provisioned where that can be done through the API."""
+        config = self.connection(**settings)
         lifecycle = load_lifecycle("default")
         side = open_side(config, lifecycle, self.clock)
         self.opened.append(side.connector)

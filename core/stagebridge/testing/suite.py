@@ -10,17 +10,21 @@ from stagebridge.testing.account import Account, Provisioning
 from stagebridge.testing.bench import Bench, SandboxBench
 from stagebridge.testing.converting import Counting, Recording, Sending, Telling
 from stagebridge.testing.failing import Discretion, Expiring, Hiding, Network, Rewriting, WritingThrough
+from stagebridge.testing.handing_over import HandingOver
 from stagebridge.testing.hooks import Hooks
 from stagebridge.testing.keeping import Checks, has_stand_in
+from stagebridge.testing.posting import Pacing, Posting, Unconfirmed
 from stagebridge.testing.reading import Deleted, Finding, Incremental, Reading
 from stagebridge.testing.removing import Archiving, Emptying, Erasing
 from stagebridge.testing.staging import Staging
+from stagebridge.testing.subscribing import Subscribing
 from stagebridge.testing.together import Losing, Together
 from stagebridge.testing.writing import Answering, Doubling, Loading, UnderKey, Writing
 
 GROUPS: tuple[type[Checks], ...] = (
     Account, Provisioning, Reading, Finding, Incremental, Deleted, Writing, UnderKey, Doubling, Answering, Loading, Staging, Archiving,
-    Erasing, Emptying, Sending, Counting, Recording, Hooks, Network, Expiring, Hiding, WritingThrough, Rewriting, Discretion, Telling, Together, Losing,
+    Erasing, Emptying, Sending, Counting, Recording, Hooks,
+    Posting, Unconfirmed, Pacing, Subscribing, HandingOver, Network, Expiring, Hiding, WritingThrough, Rewriting, Discretion, Telling, Together, Losing,
 )  # fmt: skip
 
 
