@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from api_kit import Api, serving_api, until
 from stagebridge.ledger import schema as t
+from stagebridge.outgoing import inspect
 from stagebridge.sandbox import Sandbox
 from stagebridge_zapier.sandbox import Zap
 
@@ -84,11 +85,9 @@ def test_a_hook_that_is_gone_is_told_nothing_more_and_the_other_goes_on(api: Api
     other.close()
 
 
-def test_a_catch_hook_and_a_custom_webhook_are_told_and_make_makes_us_wait_where_its_queue_is_full(
-    tmp_path: Path, boxes: dict[str, Sandbox]
-) -> None:
+def test_a_catch_hook_and_a_custom_webhook_are_told(tmp_path: Path, boxes: dict[str, Sandbox]) -> None:
     make, token = boxes["make"], "4f9c2ab17d"
-    make.seed({"hooks": [{"token": token, "scenario": {"on": False}}]})
+    make.seed({"hooks": [{"token": token, "scenario": {}}]})
     accounts = {
         "zapier": {"type": "zapier", "base_url": boxes["zapier"].url, "catch_hook": "${CATCH}"},
         "make": {"type": "make", "base_url": make.url, "custom_webhook": "${CUSTOM}"},
@@ -100,3 +99,32 @@ def test_a_catch_hook_and_a_custom_webhook_are_told_and_make_makes_us_wait_where
         [run] = boxes["zapier"].state()["runs"]
         assert (run["data"]["email"], run["data"]["stage"]) == ("ada@example.com", "lead")
         assert make.state()["bundles"][0]["bundle"]["email"] == "ada@example.com"
+
+
+def test_what_a_full_queue_of_make_refuses_waits_here_in_its_order_and_a_closed_webhook_is_paused(
+    tmp_path: Path,
+) -> None:
+    token = "4f9c2ab17d"
+    with Sandbox("make", switches={"credits": 15}) as make:  # room for one message
+        make.seed({"hooks": [{"token": token, "scenario": {"on": False}}]})
+        accounts = {"make": {"type": "make", "base_url": make.url, "custom_webhook": "${CUSTOM}"}}
+        with serving_api(tmp_path, accounts, secrets={"CUSTOM": f"{make.url}/{token}"}) as api:
+
+            def receiver() -> dict[str, Any]:
+                return next(e for e in inspect.endpoints(api.hall.reading, api.hall.outlets) if e["name"] == "make")
+
+            for stage in ("lead", "opportunity", "customer"):
+                api.post("/contacts", email="ada@example.com", stage=stage)
+            until(lambda: receiver()["state"] == "failing")
+            assert "queue is full" in receiver()["reason"]
+            assert receiver()["queued"] == 2
+            make.seed({"edit": {token: {"scenario": {"on": True, "sequential": True}}}})
+            inspect.resume(api.hall.writing, "make")
+            until(lambda: len(make.state()["bundles"]) == 3)
+            stages = [bundle["bundle"]["stage"] for bundle in make.state()["bundles"]]
+            assert stages == ["lead", "opportunity", "customer"]
+            make.seed({"edit": {token: {"enabled": False}}})  # nobody had attached it for five days
+            api.post("/stages", email="ada@example.com", stage="advocate")
+            until(lambda: receiver()["state"] == "paused")
+            assert "410" in receiver()["reason"]
+            assert receiver()["queued"] == 1
