@@ -110,6 +110,7 @@ def test_whoever_changed_lately_is_listed_latest_first(api: Api) -> None:
         ("/contacts", {"phone": "12"}, "phone"),
         ("/contacts", {"email": "a@example.com", "stage": "leed"}, "lead"),
         ("/contacts", {"email": "a@example.com", "custom": {"plam": 1}}, "plan"),
+        ("/contacts", {"email": "a@example.com", "custom": {"plan": {"of": ["what"]}}}, "custom.plan"),
         ("/contacts", {"email": "a@example.com", "firstname": "A"}, "firstname"),
         ("/contacts", {"email": "a@example.com", "country": "Narnia"}, "country"),
         ("/contacts", [], "body"),

@@ -18,6 +18,7 @@ from stagebridge.document import nearest
 from stagebridge.endpoint import HAPPENINGS
 from stagebridge.event import NAMESPACE, ConversionEvent
 from stagebridge.lifecycle import Lifecycle
+from stagebridge.mapping import Mapping
 
 PEOPLE, EVENTS = "contacts", "events"
 """What a record that was handed over is."""
@@ -112,21 +113,24 @@ class SubscriptionBody(_Body):
 
 
 def contact_record(
-    body: ContactBody | StageBody, key: str | None, connection: ConnectionConfig, lifecycle: Lifecycle, now: datetime
-) -> Record:
-    """`key` is our id of the person, where it is known. Raises `Wrong`."""
+    body: ContactBody | StageBody, key: str | None, connection: ConnectionConfig, form: Mapping, lifecycle: Lifecycle,
+    now: datetime,
+) -> Record:  # fmt: skip
+    """`key` is our id of the person, where it is known, `form` the connection's mapping. Raises `Wrong`."""
     values = _paths(body, connection)
     if body.stage is not None and body.stage not in lifecycle.names:
         names = ", ".join(s.name for s in (*lifecycle.stages, *lifecycle.lost))
         raise Wrong(f"stage: '{body.stage}' is no stage{nearest(body.stage, lifecycle.names)}: {names}")
     contact = _contact(values)
-    data: dict[str, Any] = contact.model_dump(mode="json", include=set())
-    data |= {path: sorted(v) if isinstance(v, frozenset) else v for path, v in contact.paths().items()}
+    data = {path: sorted(v) if isinstance(v, frozenset) else v for path, v in contact.paths().items()}
     record = contact.email or key or contact.phone
     if record is None:
         raise Wrong("say who it is: email, phone or contact_id")
     known = {"id": key} if key is not None else {}
-    return Record(PEOPLE, record, {**data, **known, "record": record, "updated_at": now.isoformat()}, now)
+    data |= {**known, "record": record, "updated_at": now.isoformat()}
+    if problems := form.read(data).problems:
+        raise Wrong("; ".join(f"{path}: {why}" for path, why in problems.items()))
+    return Record(PEOPLE, record, data, now)
 
 
 def conversion_record(

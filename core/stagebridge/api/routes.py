@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
+from functools import cache
 from importlib.metadata import version
 from typing import Annotated, Any
 
@@ -27,8 +28,10 @@ from stagebridge.api.bodies import (
 from stagebridge.api.callers import Bounded, Caller, Hall, Problem, Refusal, add_answers, asking
 from stagebridge.connector import Record
 from stagebridge.endpoint import HAPPENINGS
+from stagebridge.mapping import Mapping
 from stagebridge.outgoing import subscriptions
 from stagebridge.outgoing.schema import OF_TYPE
+from stagebridge.sync.setup import resolve
 from stagebridge.sync.side import ms
 
 Once = Annotated[str | None, Header(alias="Idempotency-Key", max_length=255)]
@@ -147,11 +150,24 @@ def add_given(api: FastAPI, hall: Hall, asks: Any) -> None:
         _, became = await given.keep(hall, caller, record, once)
         return given.person(hall.reading, caller.name, record) if became == "done" else None
 
+    @cache
+    def form(connection: str) -> Mapping:
+        """Asks nobody: what people and programs say to us has the same form in every account."""
+        settings, connector = (
+            hall.config.connections[connection],
+            hall.config.connections[connection].connect(hall.clock),
+        )
+        return resolve(settings, connector, hall.config.lifecycle, {})
+
     async def key_of(caller: Caller, body: Who) -> str | None:
         phone = number(body, caller.connection)
         return await asyncio.to_thread(
             people.key_of, hall.reading, contact_id=body.contact_id, email=body.email, phone=phone
         )
+
+    async def about(caller: Caller, body: ContactBody | StageBody) -> Record:
+        key, lifecycle = await key_of(caller, body), hall.config.lifecycle
+        return contact_record(body, key, caller.connection, form(caller.name), lifecycle, hall.clock.now())
 
     def later(record: Record) -> Response:
         return JSONResponse({"id": record.id, "status": "accepted"}, 202)
@@ -160,17 +176,13 @@ def add_given(api: FastAPI, hall: Hall, asks: Any) -> None:
     async def upsert(body: ContactBody, once: Once = None, caller: Caller = asks) -> dict[str, Any] | Response:
         """Say what is known of a person: he is found by id, address or number, and made where he is not there. Answers with the
         person, or 202 where a run is at work just then."""
-        record = contact_record(
-            body, await key_of(caller, body), caller.connection, hall.config.lifecycle, hall.clock.now()
-        )
+        record = await about(caller, body)
         return await taken(caller, record, once) or later(record)
 
     @api.post("/stages", response_model=None, responses=LATER)
     async def set_stage(body: StageBody, once: Once = None, caller: Caller = asks) -> dict[str, Any] | Response:
         """Move a person to a stage. `held` says that he stands elsewhere all the same: a step back waits for a person."""
-        record = contact_record(
-            body, await key_of(caller, body), caller.connection, hall.config.lifecycle, hall.clock.now()
-        )
+        record = await about(caller, body)
         person = await taken(caller, record, once)
         return {**person, "held": person["stage"] != body.stage} if person is not None else later(record)
 

@@ -54,7 +54,7 @@ class Inbox:
     def person(self, **said: Any) -> Record:
         """As the API makes it of what a program says."""
         body, clock = ContactBody(**said), self.engine.clock
-        return contact_record(body, None, self.connection, self.config.lifecycle, clock.now())
+        return contact_record(body, None, self.connection, self.side.mapping, self.config.lifecycle, clock.now())
 
     def conversion(self, **said: Any) -> Record:
         return conversion_record(ConversionBody(**said), None, self.connection, None, self.engine.clock.now())
@@ -89,9 +89,8 @@ class HandingOver(Checks):
     def test_its_mapping_reads_all_that_can_be_said_of_a_person(self, bench: Bench, connector: Connector) -> None:
         assert type(connector).able(connector.settings).api
         connection = bench.connection()
-        record = contact_record(
-            ContactBody(**SAID), None, connection, bench.configuration().lifecycle, bench.clock.now()
-        )
+        lifecycle = bench.configuration().lifecycle
+        record = contact_record(ContactBody(**SAID), None, connection, bench.mapping, lifecycle, bench.clock.now())
         view = bench.mapping.read(record.data, record.object)
         assert view.problems == {}
         said = Contact.from_paths({p: v for p, v in record.data.items() if p not in ("record", "updated_at")}).paths()
