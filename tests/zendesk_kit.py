@@ -13,7 +13,6 @@ from stagebridge.http import Response
 from stagebridge.mapping import load_mapping
 from stagebridge.sandbox import Sandbox
 from stagebridge_zendesk import Zendesk
-from stagebridge_zendesk.answers import body_of
 from zendesk_http import has_spec
 from zendesk_openapi import validate_exchange
 
@@ -46,7 +45,7 @@ def overheard(zd: Zendesk) -> list[Exchange]:
     def listening(method: str, path: str, **given: Any) -> Response:
         answer = ask(method, path, **given)
         query = {k: str(v) for k, v in (given.get("params") or {}).items()}
-        heard.append((method, path, query, given.get("json"), answer.status, body_of(answer) or None))
+        heard.append((method, path, query, given.get("json"), answer.status, answer.object() or None))
         return answer
 
     zd.client.request = listening  # type: ignore[method-assign]

@@ -52,6 +52,14 @@ class Response:
         """The body; None where it is empty. Raises `orjson.JSONDecodeError` (a ValueError) for anything else."""
         return orjson.loads(self.content) if self.content else None
 
+    def object(self) -> dict[str, Any]:
+        """The body where it is a JSON object, an empty one for anything else."""
+        try:
+            body = self.json()
+        except ValueError:
+            return {}
+        return body if isinstance(body, dict) else {}
+
     @property
     def is_json(self) -> bool:
         return "json" in self.headers.get("content-type", "").lower()

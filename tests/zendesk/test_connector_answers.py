@@ -10,7 +10,7 @@ import pytest
 from outside import recordings_of
 from stagebridge.errors import AuthError
 from stagebridge.http import Again, Lost, Renew, Response
-from stagebridge_zendesk.answers import body_of, judge, texts_in, too_many_jobs, trouble
+from stagebridge_zendesk.answers import judge, texts_in, too_many_jobs, trouble
 
 DUPLICATE = "Email: ada@example.com is already being used by another user"
 
@@ -81,7 +81,7 @@ def test_what_is_not_zendesks_answers_nothing() -> None:
     page = Response(200, {"content-type": "text/html"}, b"<html>")
     assert isinstance(judge(page), Lost)
     assert isinstance(judge(answer(502)), Lost)
-    assert body_of(page) == {}
+    assert page.object() == {}
     refused = judge(answer(401, {"error": "Couldn't authenticate you"}))
     assert isinstance(refused, Renew)
     assert isinstance(refused.otherwise, AuthError)

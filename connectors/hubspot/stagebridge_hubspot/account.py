@@ -16,7 +16,7 @@ from stagebridge.errors import AuthError, PlatformDown, StagebridgeError
 from stagebridge.http import Again, Lost, Renew, Response
 from stagebridge.mapping import Missing
 from stagebridge_hubspot import events
-from stagebridge_hubspot.answers import body_of, sentence
+from stagebridge_hubspot.answers import sentence
 from stagebridge_hubspot.paths import OWNERS, USAGE
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Account:
                 why = f"answered {verdict.reason}"
                 self._hs.clock.sleep((verdict.after if isinstance(verdict, Again) else None) or client.policy.first)
             else:
-                raise Refused(f"HubSpot answered {status} to {verb} {api}: {sentence(body_of(answer))}")
+                raise Refused(f"HubSpot answered {status} to {verb} {api}: {sentence(answer.object())}")
         raise PlatformDown(f"HubSpot {why}", hint="Nothing is lost: run the same command again later.")
 
     # --- what there is -----------------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ def judge(clock: Clock, midnight: Callable[[], datetime]) -> Judge:
         if status < 400:  # an empty page of a proxy is not an account without contacts
             odd = status >= 300 or (response.content and not response.is_json)
             return Lost(f"HTTP {status} that is not HubSpot's") if odd else None
-        body = body_of(response)
+        body = response.object()
         if status == 429:
             return _limited(response, body, midnight)
         if status == 401:
@@ -63,14 +63,6 @@ def judge(clock: Clock, midnight: Callable[[], datetime]) -> Judge:
         return judge_by_status(response) or (Lost(f"HTTP {status}") if status >= 500 else None)
 
     return verdict
-
-
-def body_of(response: Response) -> dict[str, Any]:
-    try:
-        body = response.json()
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
 
 
 def missing_scopes(body: dict[str, Any]) -> StagebridgeError:

@@ -44,7 +44,7 @@ from stagebridge.http import Client, Response, Verdict
 from stagebridge.mapping import Missing
 from stagebridge_hubspot import consent, deals, events, hooks, paths, read, write
 from stagebridge_hubspot.account import Account
-from stagebridge_hubspot.answers import body_of, judge, row_outcome, sentence
+from stagebridge_hubspot.answers import judge, row_outcome, sentence
 from stagebridge_hubspot.auth import Given, Refreshing
 from stagebridge_hubspot.codes import CODES
 from stagebridge_hubspot.settings import HubSpotSettings
@@ -188,7 +188,7 @@ HUBSPOT_TOKEN=
 
     @staticmethod
     def _ok(answer: Response, path: str) -> dict[str, Any]:
-        body = body_of(answer)
+        body = answer.object()
         if answer.status >= 400:
             raise StagebridgeError(
                 f"HubSpot answered {answer.status} to {path}: {sentence(body)}",
@@ -328,7 +328,7 @@ HUBSPOT_TOKEN=
             answer = self.request(method, self.contacts + tail, body, effect=True)
         except NoAnswer as error:
             return Unknown(str(error))
-        return Done(remote_id) if answer.status in (200, 204, 404) else row_outcome(body_of(answer))
+        return Done(remote_id) if answer.status in (200, 204, 404) else row_outcome(answer.object())
 
     # --- events ------------------------------------------------------------------------------------------------
 

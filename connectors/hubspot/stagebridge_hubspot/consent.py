@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from stagebridge_hubspot.answers import body_of, named, sentence
+from stagebridge_hubspot.answers import named, sentence
 
 if TYPE_CHECKING:
     from stagebridge_hubspot.connector import HubSpot
@@ -36,7 +36,7 @@ def write(hs: HubSpot, wanted: Mapping[str, str]) -> tuple[dict[str, Status], di
     same = {"channel": "EMAIL", "subscriptionId": _id(hs), **{k: v for k, v in basis.items() if v}}
     rows = [{"subscriberIdString": email, "statusState": status, **same} for email, status in wanted.items()]
     answer = hs.request("POST", f"{hs.consent}/statuses/batch/write", {"inputs": rows}, effect=True)
-    body = body_of(answer)
+    body = answer.object()
     if answer.status not in (200, 201, 207):
         return {}, dict.fromkeys(wanted, sentence(body))
     done = dict(_statuses(hs, body))

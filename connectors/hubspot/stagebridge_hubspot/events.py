@@ -11,7 +11,7 @@ from uuid import UUID, uuid5
 from stagebridge.connector import Done, Draft, Outcome, Rejected, Unknown
 from stagebridge.errors import AuthError, BatchRefused, ConfigError, NoAnswer, StagebridgeError
 from stagebridge.event import NAMESPACE, ConversionEvent
-from stagebridge_hubspot.answers import body_of, sentence
+from stagebridge_hubspot.answers import sentence
 from stagebridge_hubspot.paths import EVENT_TYPES, SEND
 
 if TYPE_CHECKING:
@@ -72,10 +72,10 @@ def send(hs: HubSpot, batch: Sequence[Draft]) -> list[Outcome]:
     except AuthError as error:
         raise _not_allowed(error) from None
     if answer.status in (400, 409, 413):
-        raise BatchRefused(sentence(body_of(answer)), code="SB-HUBSPOT-EVENT")
+        raise BatchRefused(sentence(answer.object()), code="SB-HUBSPOT-EVENT")
     if answer.status >= 400:
         raise StagebridgeError(
-            f"HubSpot answered {answer.status} to {path}: {sentence(body_of(answer))}",
+            f"HubSpot answered {answer.status} to {path}: {sentence(answer.object())}",
             hint="This is a defect of stagebridge: please report it with the message.", code="SB-HUBSPOT-REQUEST",
         )  # fmt: skip
     return [Done(str(d.payload["uuid"])) for d in batch]
@@ -96,7 +96,7 @@ def undefined(hs: HubSpot) -> list[str]:
     if not names:
         return []
     answer = hs.request("GET", EVENT_TYPES[hs.settings.api])
-    there = body_of(answer).get("eventTypes") or []
+    there = answer.object().get("eventTypes") or []
     said = "is not among the account's custom events: define it there, or mend `event.names` in the mapping"
     return [f"{n} {said}" for n in names if there and n not in there]
 

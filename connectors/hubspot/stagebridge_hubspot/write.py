@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from stagebridge.connector import Conflict, Done, Entry, Gone, Outcome, Refusal, Rejected, Retry, Unknown
 from stagebridge.errors import AuthError, NoAnswer, StagebridgeError, TryLater
 from stagebridge_hubspot import consent
-from stagebridge_hubspot.answers import body_of, named, row_outcome
+from stagebridge_hubspot.answers import named, row_outcome
 
 if TYPE_CHECKING:
     from stagebridge_hubspot.connector import HubSpot
@@ -124,7 +124,7 @@ def _send(hs: HubSpot, verb: str, rows: Sequence[Row]) -> dict[int, Outcome]:
         answer = hs.request("POST", f"{hs.contacts}/batch/{verb}", {"inputs": [r.input for r in rows]}, effect=True)
     except NoAnswer as error:
         return {r.at: Unknown(str(error)) for r in rows}
-    body = body_of(answer)
+    body = answer.object()
     if answer.status in (200, 201, 207):
         return _answered(hs, verb, rows, body)
     # the whole request was refused and nothing of it written: narrow it to the records at fault

@@ -59,11 +59,11 @@ def judge(version: str, clock: Clock) -> Judge:
         if status == 401:  # asked once more, before a run is stopped for it
             return Renew(_wrong_key())
         if status == 403:
-            raise _forbidden(body_of(response))
+            raise _forbidden(response.object())
         if status == 410:
             raise _retired(version)
         if status == 429:
-            after = body_of(response).get("retryAfter")
+            after = response.object().get("retryAfter")
             return Again(float(after) if isinstance(after, int | float) and after >= 0 else limits.wait(), "HTTP 429")
         if status == 408:
             return Lost("HTTP 408")
@@ -98,14 +98,6 @@ def _retired(version: str) -> ConfigError:
     if version == VERSION:
         way = "Install a newer stagebridge-omnisend, which knows the version that has replaced it."
     return ConfigError(f"Omnisend has retired its API version {version}", code="SB-OMNISEND-VERSION", hint=way)
-
-
-def body_of(response: Response) -> dict[str, Any]:
-    try:
-        body = response.json()
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
 
 
 def problem(status: int, body: Mapping[str, Any], sent: Mapping[str, Any]) -> Outcome:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from stagebridge.connector import Outcome, Unknown
 from stagebridge.errors import NoAnswer
 from stagebridge_omnisend import write
-from stagebridge_omnisend.answers import body_of
 
 if TYPE_CHECKING:
     from stagebridge_omnisend.connector import Omnisend
@@ -29,7 +28,7 @@ def create(om: Omnisend, jobs: Sequence[write.Job]) -> list[Outcome]:
         answer = om.request("POST", "/batches", body, endpoint="batches", effect=True)
         if answer.status >= 400:  # one of them is too wrong for the queue, or the brand has none: each for itself
             return write.one_by_one(om, jobs)
-        queued = body_of(answer)
+        queued = answer.object()
         items = _finished(om, str(queued.get("batchID") or queued.get("id") or ""))
     except NoAnswer as error:
         return [Unknown(str(error)) for _ in jobs]

@@ -35,7 +35,7 @@ from stagebridge.connector import (
 from stagebridge.errors import AuthError, ConfigError, StagebridgeError
 from stagebridge.http import Client, Response
 from stagebridge_omnisend import batches, erase, events, read, write
-from stagebridge_omnisend.answers import body_of, judge, sentence
+from stagebridge_omnisend.answers import judge, sentence
 from stagebridge_omnisend.codes import CODES
 from stagebridge_omnisend.roll import Roll
 from stagebridge_omnisend.settings import OmnisendSettings
@@ -125,12 +125,12 @@ OMNISEND_API_KEY=
         answer = self.request("GET", path, params=params, endpoint=endpoint)
         if answer.status >= 400:
             raise self._defect(answer, path)
-        return body_of(answer)
+        return answer.object()
 
     @staticmethod
     def _defect(answer: Response, path: str) -> StagebridgeError:
         return StagebridgeError(
-            f"Omnisend answered {answer.status} to {path}: {sentence(answer.status, body_of(answer), {})}",
+            f"Omnisend answered {answer.status} to {path}: {sentence(answer.status, answer.object(), {})}",
             hint="This is a defect of stagebridge: please report it with the message.", code="SB-OMNISEND-REQUEST",
         )  # fmt: skip
 
@@ -147,7 +147,7 @@ OMNISEND_API_KEY=
             return None
         if answer.status >= 400:
             raise self._defect(answer, "/contacts/{id}")
-        return body_of(answer)
+        return answer.object()
 
     def by_identifier(self, type_: str, value: str) -> list[dict[str, Any]]:
         """The contact that has this address or number, if any."""
@@ -237,7 +237,7 @@ OMNISEND_API_KEY=
         brand: dict[str, Any] = {}
         with suppress(AuthError):
             answer = self.request("GET", "/brands/current", endpoint="contact")
-            brand = body_of(answer) if answer.status == 200 else {}
+            brand = answer.object() if answer.status == 200 else {}
         name = str(brand.get("name") or brand.get("website") or "the brand of this key")
         mails = "welcome_messages is on: everybody whom a sync subscribes gets Omnisend's welcome message; turn it off if not meant"
         return Health(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from stagebridge.connector import Done, Gone, Outcome, Rejected, Retry, Unknown
 from stagebridge.errors import NoAnswer
 from stagebridge_omnisend import identifiers, tags
-from stagebridge_omnisend.answers import body_of, problem
+from stagebridge_omnisend.answers import problem
 
 if TYPE_CHECKING:
     from stagebridge_omnisend.connector import Omnisend
@@ -34,7 +34,7 @@ def _erase(om: Omnisend, id_: str) -> Outcome:
     for body in (_unsubscription(held), _blank(held)):
         answer = om.request("PATCH", f"/contacts/{id_}", body, effect=True) if body else None
         if answer is not None and answer.status >= 400:
-            outcome = problem(answer.status, body_of(answer), body)
+            outcome = problem(answer.status, answer.object(), body)
             if not isinstance(outcome, Rejected):
                 return Done(id_) if isinstance(outcome, Gone) else outcome
             if body.get("customProperties"):  # one property that cannot be emptied is no reason to keep the others

@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 from stagebridge.connector import Done, Draft, Outcome, Rejected, Unknown
 from stagebridge.errors import ConfigError, NoAnswer
 from stagebridge.event import NAMESPACE, ConversionEvent
-from stagebridge_omnisend.answers import body_of, sentence
+from stagebridge_omnisend.answers import sentence
 
 if TYPE_CHECKING:
     from stagebridge_omnisend.connector import Omnisend
@@ -59,7 +59,7 @@ def _one(om: Omnisend, one: Draft) -> Outcome:
     except NoAnswer as error:
         return Unknown(str(error))
     if answer.status >= 400:
-        return Rejected("SB-OMNISEND-EVENT", sentence(answer.status, body_of(answer), one.payload))
+        return Rejected("SB-OMNISEND-EVENT", sentence(answer.status, answer.object(), one.payload))
     return Done(str(one.payload["eventID"]))
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from stagebridge.connector import Outcome, Refusal, Retry, Unknown
 from stagebridge.errors import NoAnswer
-from stagebridge_omnisend.answers import LATER, body_of, sentence
+from stagebridge_omnisend.answers import LATER, sentence
 
 if TYPE_CHECKING:
     from stagebridge_omnisend.connector import Omnisend
@@ -78,7 +78,7 @@ def _call(om: Omnisend, method: str, ids: list[str], tags: tuple[str, ...]) -> R
         return None
     if answer.status >= 500:
         return Retry(LATER, f"HTTP {answer.status}")
-    return Refusal("tags", "SB-OMNISEND-TAGS", sentence(answer.status, body_of(answer), body))
+    return Refusal("tags", "SB-OMNISEND-TAGS", sentence(answer.status, answer.object(), body))
 
 
 def _await(om: Omnisend, id_: str, change: Change) -> None:

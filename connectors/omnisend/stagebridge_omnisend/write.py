@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from stagebridge.connector import Conflict, Done, Entry, Gone, Outcome, Refusal, Rejected, Retry, Unknown
 from stagebridge.errors import NoAnswer, StagebridgeError
 from stagebridge_omnisend import batches, identifiers, read, tags
-from stagebridge_omnisend.answers import body_of, problem
+from stagebridge_omnisend.answers import problem
 
 if TYPE_CHECKING:
     from stagebridge_omnisend.connector import Omnisend
@@ -92,7 +92,7 @@ def _job(om: Omnisend, entry: Entry) -> Job:
 def create(om: Omnisend, job: Job) -> Outcome:
     """One new contact. Raises `NoAnswer`."""
     answer = om.request("POST", "/contacts", job.body, endpoint="create", effect=True)
-    return made(om, job, answer.status, body_of(answer))
+    return made(om, job, answer.status, answer.object())
 
 
 def made(om: Omnisend, job: Job, status: int, body: Mapping[str, Any]) -> Outcome:
@@ -119,7 +119,7 @@ def _update(om: Omnisend, job: Job) -> Outcome:
     if not job.body:
         return _as_it_stands(om, job)
     answer = om.request("PATCH", f"/contacts/{id_}", job.body, effect=True)
-    body = body_of(answer)
+    body = answer.object()
     if answer.status == 409:
         return _clash(om, job)
     if answer.status >= 400:

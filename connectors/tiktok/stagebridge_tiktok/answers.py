@@ -36,7 +36,7 @@ class Hearing:
         self.failed = False
 
     def __call__(self, response: Response) -> Verdict:
-        body = body_of(response)
+        body = response.object()
         code = code_of(body)
         if code is None:
             return _not_tiktoks(response)
@@ -70,15 +70,6 @@ class Hearing:
                 hint="Copy its id from Events Manager.",
             )  # fmt: skip
         return None
-
-
-def body_of(response: Response) -> dict[str, Any]:
-    """The envelope; empty where there is none."""
-    try:
-        body = response.json()
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
 
 
 def code_of(body: dict[str, Any]) -> int | None:

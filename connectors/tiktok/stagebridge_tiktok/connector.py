@@ -34,7 +34,7 @@ from stagebridge.errors import BatchRefused, ConfigError, NoAnswer, NotSupported
 from stagebridge.event import ConversionEvent
 from stagebridge.http import Client
 from stagebridge_tiktok import drafting, hooks
-from stagebridge_tiktok.answers import IN_PART, INVALID, OK, Hearing, body_of, code_of, refused, request_of
+from stagebridge_tiktok.answers import IN_PART, INVALID, OK, Hearing, code_of, refused, request_of
 from stagebridge_tiktok.codes import CODES
 from stagebridge_tiktok.settings import SOURCES, TikTokSettings
 
@@ -101,8 +101,8 @@ TIKTOK_TOKEN=
             hearing = Hearing(_named(kind, id_))
             try:
                 answer = self.client.request("POST", TRACK, json=self._body(kind, id_, []), judge=hearing)
-                if code_of(body_of(answer)) == INVALID:
-                    why = refused(body_of(answer), 0)
+                if code_of(answer.object()) == INVALID:
+                    why = refused(answer.object(), 0)
                     if not isinstance(why, BatchRefused):
                         raise why
             except StagebridgeError as error:
@@ -145,7 +145,7 @@ TIKTOK_TOKEN=
             if not hearing.failed:
                 raise
             return [Unknown(str(error)) for _ in batch]
-        return self._outcomes(batch, body_of(answer), hearing.about)
+        return self._outcomes(batch, answer.object(), hearing.about)
 
     def _body(self, kind: str, id_: str, events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         along = {"partner_name": self.settings.partner_name, "test_event_code": self.settings.test_event_code}

@@ -71,7 +71,7 @@ def judge(response: Response) -> Verdict:
 
 
 def too_many_jobs(response: Response) -> bool:
-    return response.status == 429 and body_of(response).get("error") == "TooManyJobs"
+    return response.status == 429 and response.object().get("error") == "TooManyJobs"
 
 
 def jobs_wait(response: Response) -> float:
@@ -83,14 +83,6 @@ def jobs_wait(response: Response) -> float:
 def _resets(response: Response) -> float | None:
     said = str(response.headers.get("ratelimit-reset", ""))
     return float(said) if said.isdigit() and int(said) else None
-
-
-def body_of(response: Response) -> dict[str, Any]:
-    try:
-        body = response.json()
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
 
 
 def trouble(error: Mapping[str, Any], values: Iterable[str] = ()) -> Trouble:

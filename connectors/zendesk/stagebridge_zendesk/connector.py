@@ -44,7 +44,7 @@ from stagebridge.http import Client, Response, Verdict
 from stagebridge.mapping import Mapping as FieldMapping
 from stagebridge.mapping import Missing
 from stagebridge_zendesk import events, fields, hooks, limits, read, tickets, users, write
-from stagebridge_zendesk.answers import body_of, judge, trouble
+from stagebridge_zendesk.answers import judge, trouble
 from stagebridge_zendesk.codes import CODES
 from stagebridge_zendesk.jobs import BATCH, Jobs
 from stagebridge_zendesk.organizations import Organizations
@@ -160,12 +160,12 @@ ZENDESK_TOKEN=
         return answer
 
     def get(self, path: str, params: Mapping[str, Any], *, endpoint: str = "default") -> dict[str, Any]:
-        return body_of(self.request("GET", path, params=params, endpoint=endpoint))
+        return self.request("GET", path, params=params, endpoint=endpoint).object()
 
     @staticmethod
     def refuse(answer: Response, path: str) -> None:
         """Raise what an answer means that nobody can deal with."""
-        why = trouble(body_of(answer))
+        why = trouble(answer.object())
         said = f"Zendesk answered {answer.status} to {users.shown(path)} ({why.code})"
         if answer.status == 403:
             raise AuthError(
@@ -237,7 +237,7 @@ ZENDESK_TOKEN=
             except NoAnswer as error:
                 return Unknown(str(error))
             if answer.status not in (200, 204, 404):
-                why = trouble(body_of(answer))
+                why = trouble(answer.object())
                 return Rejected(f"SB-ZENDESK-{why.code}", why.said)
         return Done(remote_id)
 

@@ -13,7 +13,7 @@ from stagebridge.connector import Done, Draft, Outcome, Rejected, Retry, Unknown
 from stagebridge.contact import full_name
 from stagebridge.errors import ConfigError, NoAnswer, StagebridgeError
 from stagebridge.event import ConversionEvent
-from stagebridge_zendesk.answers import body_of, texts_in, trouble
+from stagebridge_zendesk.answers import texts_in, trouble
 from stagebridge_zendesk.settings import TicketRule
 
 if TYPE_CHECKING:
@@ -92,8 +92,8 @@ def _send(zd: Zendesk, d: Draft) -> Outcome:
     except NoAnswer as error:
         return Unknown(str(error))
     if answer.status < 400:
-        return Done(str((body_of(answer).get("ticket") or {}).get("id") or d.id))
+        return Done(str((answer.object().get("ticket") or {}).get("id") or d.id))
     if answer.status == 409:
         return Retry(10.0, "another request with the same key is under way")
-    why = trouble(body_of(answer), texts_in(d.payload))
+    why = trouble(answer.object(), texts_in(d.payload))
     return Rejected("SB-ZENDESK-TICKET" if ticket else "SB-ZENDESK-EVENT", why.said)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from stagebridge.connector import Health, Schema
 from stagebridge.errors import AuthError, StagebridgeError
 from stagebridge.mapping import Missing
-from stagebridge_zendesk.answers import body_of, trouble
+from stagebridge_zendesk.answers import trouble
 from stagebridge_zendesk.users import CONTACTS
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _create(zd: Zendesk, m: Missing) -> None:
 def _post(zd: Zendesk, path: str, body: dict[str, Any]) -> None:
     answer = zd.request("POST", path, body, allow=(400, 409, 422))
     if answer.status >= 400:
-        raise Refused(f"Zendesk answered {answer.status} to {path}: {trouble(body_of(answer)).said}")
+        raise Refused(f"Zendesk answered {answer.status} to {path}: {trouble(answer.object()).said}")
 
 
 # --- is it well? ----------------------------------------------------------------------------------------------------

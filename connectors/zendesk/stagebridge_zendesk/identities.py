@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stagebridge.connector import Refusal
-from stagebridge_zendesk.answers import body_of, texts_in, trouble
+from stagebridge_zendesk.answers import texts_in, trouble
 from stagebridge_zendesk.users import identities
 
 if TYPE_CHECKING:
@@ -30,10 +30,10 @@ def change(zd: Zendesk, user: str, new: str | None) -> Refusal | None:
         given = {"type": "email", "value": new, "verified": True, "skip_verify_email": True}
         answer = zd.request("POST", path, {"identity": given}, effect=True, allow=(400, 409, 422))
         if answer.status >= 400:
-            why = trouble(body_of(answer), texts_in(given))
+            why = trouble(answer.object(), texts_in(given))
             code = "SB-ZENDESK-ADDRESS" if why.taken else f"SB-ZENDESK-{why.code}"
             return Refusal(FIELD, code, why.said)
-        mine = body_of(answer)["identity"]
+        mine = answer.object()["identity"]
     if not mine.get("primary"):
         zd.request("PUT", f"{path}/{mine['id']}/make_primary")
     for identity in old:

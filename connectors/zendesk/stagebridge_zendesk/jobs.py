@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from stagebridge.errors import StagebridgeError
 from stagebridge.http import Response
-from stagebridge_zendesk.answers import body_of, jobs_wait, too_many_jobs
+from stagebridge_zendesk.answers import jobs_wait, too_many_jobs
 from stagebridge_zendesk.limits import JOBS
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Jobs:
         """Queue a job and wait for its end; an answer other than a job's is handed back. Raises `Busy`, `NoAnswer`."""
         with self._room:
             answer = self._queue(method, path, users)
-            status = body_of(answer).get("job_status")
+            status = answer.object().get("job_status")
             if answer.status >= 400 or not isinstance(status, dict):
                 return answer
             if status.get("status") in OVER and status.get("results") is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from stagebridge.connector import Refusal
-from stagebridge_zendesk.answers import body_of, trouble
+from stagebridge_zendesk.answers import trouble
 
 if TYPE_CHECKING:
     from stagebridge_zendesk.connector import Zendesk
@@ -43,5 +43,5 @@ class Organizations:
         body = {"organization": {"name": name}}
         answer = self._zd.request("POST", "/api/v2/organizations", body, effect=True, allow=(422,))
         if answer.status == 422:  # another worker was quicker, or the name is not allowed
-            return self._find(name) if trouble(body_of(answer)).taken else None
-        return int(body_of(answer)["organization"]["id"])
+            return self._find(name) if trouble(answer.object()).taken else None
+        return int(answer.object()["organization"]["id"])

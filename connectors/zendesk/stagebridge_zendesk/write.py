@@ -18,7 +18,7 @@ from stagebridge.connector import Conflict, Done, Entry, Gone, Outcome, Refusal,
 from stagebridge.errors import NoAnswer, StagebridgeError
 from stagebridge.http import Response
 from stagebridge_zendesk import identities, users
-from stagebridge_zendesk.answers import Trouble, body_of, texts_in, trouble
+from stagebridge_zendesk.answers import Trouble, texts_in, trouble
 from stagebridge_zendesk.jobs import Busy, Finished, Lost
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def _one_by_one(zd: Zendesk, rows: Sequence[Row]) -> Outcomes:
             return out | {
                 r.at: Retry(30.0, f"an earlier request of the batch failed: {error}") for r in rows if r.at not in out
             }
-        body = body_of(answer)
+        body = answer.object()
         if answer.status < 400:
             shown = users.records(zd, [body["user"]])
             out[row.at] = Done(str(body["user"]["id"]), shown[0] if shown else None, row.refused)
@@ -205,7 +205,7 @@ def _not_queued(
     if answer.status == 409:
         return {r.at: Retry(10.0, "somebody else was writing the same users") for r in rows}
     if len(rows) == 1:
-        return _refused(zd, {rows[0].at: (rows[0], trouble(body_of(answer), texts_in(rows[0].body)))})
+        return _refused(zd, {rows[0].at: (rows[0], trouble(answer.object(), texts_in(rows[0].body)))})
     half = len(rows) // 2
     return _job(zd, method, path, rows[:half], sent[:half]) | _job(zd, method, path, rows[half:], sent[half:])
 
