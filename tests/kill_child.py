@@ -21,16 +21,7 @@ from stagebridge.sandbox import RemoteClock
 from stagebridge.sync.engine import Engine
 from stagebridge.sync.setup import open_sides
 from stagebridge.sync.side import Side
-
-
-class Steps:
-    def __init__(self, last: int) -> None:
-        self.taken, self.last = 0, last
-
-    def __call__(self, *_: Any) -> None:
-        self.taken += 1
-        if self.taken == self.last:
-            os.kill(os.getpid(), signal.SIGKILL)
+from steps import Steps
 
 
 def sync(config: Config, clock: RemoteClock, sides: list[Side], steps: Steps) -> None:

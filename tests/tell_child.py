@@ -5,7 +5,6 @@ child's exit status and the number of steps that it took."""
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,16 +18,7 @@ from stagebridge.ledger.store import Ledger
 from stagebridge.outgoing import sender as sending
 from stagebridge.outgoing.poster import Poster
 from stagebridge.outgoing.setup import Outgoing
-
-
-class Steps:
-    def __init__(self, last: int) -> None:
-        self.taken, self.last = 0, last
-
-    def __call__(self, *_: Any) -> None:
-        self.taken += 1
-        if self.taken == self.last:
-            os.kill(os.getpid(), signal.SIGKILL)
+from steps import Steps
 
 
 def send(path: Path, last: int, pipe: int) -> None:
