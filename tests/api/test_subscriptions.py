@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from api_kit import Api, serving_api, until
 from stagebridge.access import keys
+from stagebridge.ledger import schema as t
 from stub_http import Reply, Stub
 
 
@@ -65,11 +67,13 @@ def test_whoever_subscribed_is_told_in_the_form_of_the_samples_until_he_ends_it(
 
 
 def test_a_subscriber_who_is_gone_is_taken_off_the_list(api: Api, listener: Stub) -> None:
-    api.post("/subscriptions", target_url=f"{listener.url}/gone", event="contact.changed")
+    sub = api.post("/subscriptions", target_url=f"{listener.url}/gone", event="contact.changed")
     listener.decide = lambda seen: Reply(410 if seen.path == "/gone" else 200)
     try:
         api.post("/contacts", email="dan@example.com", first_name="Dan")
         until(lambda: all(s["target_url"] != f"{listener.url}/gone" for s in api.get("/subscriptions")))
+        with api.hall.reading.look() as tx:
+            assert tx.scalar(sa.select(t.endpoint.c.name).where(t.endpoint.c.name == sub["id"])) is None
     finally:
         listener.decide = None
 
