@@ -26,10 +26,10 @@ LOOK = 0.03
 Became = Literal["done", "failed", "waiting"]
 
 
-async def keep(hall: Hall, caller: Caller, record: Record, once: str | None) -> tuple[str, Became]:
-    """Commit what was handed over, and wait a while for it to be worked on. `once` is the request's Idempotency-Key: the same
-    again is answered as before and counts once."""
-    delivery = delivery_of(caller, record, once)
+async def keep(hall: Hall, caller: Caller, path: str, record: Record, once: str | None) -> tuple[str, Became]:
+    """Commit what was handed over at `path`, and wait a while for it to be worked on. `once` is the request's Idempotency-Key:
+    the same again, there, is answered as before and counts once."""
+    delivery = delivery_of(caller, path, once)
     hook = Hook(caller.name, delivery, ms(hall.clock.now()) or 0, records=stored([record]))
     try:
         async with asyncio.timeout(PATIENCE):
@@ -50,10 +50,10 @@ async def keep(hall: Hall, caller: Caller, record: Record, once: str | None) -> 
         await asyncio.sleep(LOOK)
 
 
-def delivery_of(caller: Caller, record: Record, once: str | None) -> str:
+def delivery_of(caller: Caller, path: str, once: str | None) -> str:
     if once is None:
         return secrets.token_hex(32)
-    return hashlib.blake2b(f"{caller.key.id}\x1f{record.object}\x1f{once}".encode(), digest_size=32).hexdigest()
+    return hashlib.blake2b(f"{caller.key.id}\x1f{path}\x1f{once}".encode(), digest_size=32).hexdigest()
 
 
 def _became(ledger: Ledger, connection: str, delivery: str) -> tuple[Became, str | None]:
