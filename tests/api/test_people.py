@@ -10,7 +10,11 @@ import pytest
 import sqlalchemy as sa
 
 from api_kit import Api, serving_api
+from stagebridge.api import given
+from stagebridge.clock import SystemClock
 from stagebridge.ledger import schema as t
+from stagebridge.ledger.store import Ledger
+from stagebridge.sync.desk import Desk
 from stagebridge.sync.removals import remove_from_ledger
 
 
@@ -96,6 +100,23 @@ def test_a_repetition_counts_once(api: Api) -> None:
     assert count(api, t.event) == before + 2
 
 
+def test_whoever_waits_for_a_run_to_end_asks_less_and_less_often(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[str] = []
+    became = given._became
+
+    def counted(ledger: Ledger, connection: str, delivery: str) -> tuple[given.Became, str | None]:
+        looks.append(delivery)
+        return became(ledger, connection, delivery)
+
+    monkeypatch.setattr(given, "PATIENCE", 1.5)
+    monkeypatch.setattr(given, "_became", counted)
+    run = Desk(Ledger.open(api.hall.config.ledger), SystemClock())
+    with run.hold():
+        assert api.call("POST", "/contacts", {"email": "waits@example.com"}).status_code == 202
+    run.ledger.close()
+    assert len(looks) < 15
+
+
 def test_a_key_of_a_repetition_is_of_what_was_asked_and_not_of_everything(api: Api) -> None:
     api.post("/contacts", once="zap-2", email="two.steps@example.com")
     assert api.post("/stages", once="zap-2", email="two.steps@example.com", stage="lead")["stage"] == "lead"
@@ -146,6 +167,7 @@ def test_whoever_changed_lately_is_listed_latest_first(api: Api) -> None:
         ("/conversions", {"name": "Purchase", "custom": {"n": 10**30}}, "64 bits"),
         ("/conversions", {"name": "Purchase", "custom": {"half": "\ud83d"}}, "half a character"),
         ("/conversions", {"name": "Purchase", "custom": {"deep": json.loads("[" * 250 + "]" * 250)}}, "levels"),
+        ("/conversions", {"name": "Pur\x00chase"}, "zero"),
         ("/contacts", {"email": "a@example.com", "custom": {"plan": 10**30}}, "64 bits"),
         ("/contacts", {"email": "a@example.com", "custom": {"plan": "\ud83d"}}, "half a character"),
         ("/contacts", {"email": "a@example.com", "custom": {"\ud83d": "x"}}, "half a character"),

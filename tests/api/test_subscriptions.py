@@ -78,6 +78,18 @@ def test_a_subscriber_who_is_gone_is_taken_off_the_list(api: Api, listener: Stub
         listener.decide = None
 
 
+def test_a_subscriber_who_was_given_up_and_asks_again_is_told_again(api: Api, listener: Stub) -> None:
+    asked = {"target_url": f"{listener.url}/again", "event": "contact.changed"}
+    sub = api.post("/subscriptions", **asked)
+    paused = {"name": sub["id"], "state": "paused", "failures": 10, "failing_since": 1, "reason": "HTTP 500"}
+    with api.hall.writing.begin() as tx:
+        tx.execute(sa.insert(t.endpoint).values(paused))
+    assert api.post("/subscriptions", **asked) == sub
+    api.post("/contacts", email="again@example.com", first_name="Anna")
+    until(lambda: len(heard(listener, "/again")) == 1)
+    api.call("DELETE", f"/subscriptions/{sub['id']}")
+
+
 @pytest.mark.parametrize("event", ["contact.changed", "contact.stage_changed", "conversion.created"])
 def test_samples_are_there_before_anything_has_happened(tmp_path: Path, event: str) -> None:
     with serving_api(tmp_path) as fresh:

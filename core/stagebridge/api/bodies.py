@@ -67,6 +67,8 @@ def _unfit(value: Any, levels: int) -> str | None:
         return next((why for part in parts if (why := _unfit(part, levels - 1)) is not None), None)
     if isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value):
         return "a text has half a character in it"
+    if isinstance(value, str) and "\x00" in value:  # PostgreSQL has no room for it
+        return "a text has a zero character in it"
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         return "a whole number has more than 64 bits; send it as text"
     if isinstance(value, float) and not math.isfinite(value):

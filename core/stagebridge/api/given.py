@@ -21,7 +21,8 @@ from stagebridge.webhooks.stored import stored
 
 PATIENCE = 8.0
 """Seconds that a caller waits for what he handed over to be worked on; some give up after 30."""
-LOOK = 0.03
+LOOK, SELDOM = 0.03, 0.5
+"""Seconds until the second look, and between any two at the most: many may wait for one long run."""
 
 Became = Literal["done", "failed", "waiting"]
 
@@ -36,7 +37,7 @@ async def keep(hall: Hall, caller: Caller, path: str, record: Record, once: str 
             await hall.keeper.keep(hook)
     except TimeoutError:
         raise Refusal(503, "stagebridge is busy", "SB-LATER", {"retry-after": "5"}) from None
-    end = time.monotonic() + PATIENCE
+    end, pause = time.monotonic() + PATIENCE, LOOK
     while True:
         became, error = await asyncio.to_thread(_became, hall.reading, caller.name, delivery)
         if became == "failed":
@@ -47,7 +48,8 @@ async def keep(hall: Hall, caller: Caller, path: str, record: Record, once: str 
             )
         if became == "done" or time.monotonic() > end:
             return delivery, became
-        await asyncio.sleep(LOOK)
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.5, SELDOM)
 
 
 def delivery_of(caller: Caller, path: str, once: str | None) -> str:

@@ -38,7 +38,10 @@ def _subscribe(
     mine = s.connection == connection
     with ledger.begin() as tx:
         there = tx.execute(sa.select(t.subscription).where(mine, s.url == url, s.type == type)).one_or_none()
-        if there is not None:
+        if there is not None:  # whoever asks listens again, also where he was given up
+            e = t.endpoint.c
+            given_up = sa.update(t.endpoint).where(e.name == there.id, e.state == "paused")
+            tx.execute(given_up.values(state="active", failures=0, failing_since=None, reason=None))
             return shown(there), False
         if (tx.scalar(sa.select(sa.func.count()).where(mine)) or 0) >= MOST:
             raise Full
