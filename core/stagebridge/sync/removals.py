@@ -152,14 +152,20 @@ def lift(tx: sa.Connection, connection: str, object: str, remote_ids: Sequence[s
         )
 
 
+def _keys(tx: sa.Connection, contact_id: int) -> dict[int, str]:
+    """{id: key} of a contact, of those that became part of him, and of those that had become part of them."""
+    c = t.contact.c
+    his = sa.select(c.id, c.key).where(c.id == contact_id).cte("his", recursive=True)
+    his = his.union(sa.select(c.id, c.key).join(his, c.merged_into == his.c.id))
+    return {row.id: row.key for row in tx.execute(sa.select(his))}
+
+
 def remove_from_ledger(
     tx: sa.Connection, now: int, contact_id: int, remotes: Sequence[tuple[str, str, str]], emails: set[str]
 ) -> None:
     """Delete every row about a contact, and remember that he was erased: by the records' ids, and by a hash of his
     addresses for records that are older than this (rule D2). `remotes` are (connection, object, remote id)."""
-    c = t.contact.c
-    his = sa.select(c.id, c.key).where((c.merged_into == contact_id) | (c.id == contact_id))
-    keys = {row.id: row.key for row in tx.execute(his)}
+    keys = _keys(tx, contact_id)
     merged = [i for i in keys if i != contact_id]
     for table in (t.identity, t.link, t.history, t.change, t.outbox, t.conflict):
         tx.execute(sa.delete(table).where(table.c.contact_id.in_([contact_id, *merged])))
