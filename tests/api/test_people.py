@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -9,7 +10,12 @@ import pytest
 import sqlalchemy as sa
 
 from api_kit import Api, serving_api
+from stagebridge.api import given
+from stagebridge.clock import SystemClock
 from stagebridge.ledger import schema as t
+from stagebridge.ledger.store import Ledger
+from stagebridge.sync.desk import Desk
+from stagebridge.sync.removals import remove_from_ledger
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +100,43 @@ def test_a_repetition_counts_once(api: Api) -> None:
     assert count(api, t.event) == before + 2
 
 
+def test_whoever_waits_for_a_run_to_end_asks_less_and_less_often(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[str] = []
+    became = given._became
+
+    def counted(ledger: Ledger, connection: str, delivery: str) -> tuple[given.Became, str | None]:
+        looks.append(delivery)
+        return became(ledger, connection, delivery)
+
+    monkeypatch.setattr(given, "PATIENCE", 1.5)
+    monkeypatch.setattr(given, "_became", counted)
+    run = Desk(Ledger.open(api.hall.config.ledger), SystemClock())
+    with run.hold():
+        assert api.call("POST", "/contacts", {"email": "waits@example.com"}).status_code == 202
+    run.ledger.close()
+    assert len(looks) < 15
+
+
+def test_a_key_of_a_repetition_is_of_what_was_asked_and_not_of_everything(api: Api) -> None:
+    api.post("/contacts", once="zap-2", email="two.steps@example.com")
+    assert api.post("/stages", once="zap-2", email="two.steps@example.com", stage="lead")["stage"] == "lead"
+
+
+def test_whoever_is_forgotten_is_in_nothing_that_was_handed_over_of_him_by_number_or_id(api: Api) -> None:
+    number = "+442079460777"
+    person = api.post("/contacts", email="leaves@example.com", phone=number)
+    api.post("/conversions", phone=number, name="Purchase")
+    api.post("/conversions", contact_id=person["id"], name="Purchase")
+    with api.hall.writing.begin() as tx:
+        id_ = tx.execute(sa.select(t.contact.c.id).where(t.contact.c.key == person["id"])).scalar_one()
+        links = tx.execute(sa.select(t.link).where(t.link.c.contact_id == id_)).all()
+        remotes = [(x.connection, x.object, x.remote_id) for x in links]
+        remove_from_ledger(tx, 1, id_, remotes, {"leaves@example.com"})
+        kept = " ".join(r or "" for r in tx.execute(sa.select(t.hook.c.records)).scalars())
+    assert number not in kept
+    assert person["id"] not in kept
+
+
 def test_whoever_changed_lately_is_listed_latest_first(api: Api) -> None:
     start = datetime.now(UTC) - timedelta(seconds=1)
     for name in ("x1", "x2", "x3"):
@@ -119,6 +162,16 @@ def test_whoever_changed_lately_is_listed_latest_first(api: Api) -> None:
         ("/conversions", {"name": "Purchase", "value": -5, "currency": "EUR"}, "value"),
         ("/conversions", {"name": "Purchase", "at": "2026-01-01T00:00:00"}, "zone"),
         ("/conversions", {"email": "a@example.com"}, "name"),
+        ("/conversions", {"name": "Purchase", "at": "0001-01-01T00:00:00+14:00"}, "at"),
+        ("/conversions", {"name": "Purchase", "at": "9999-12-31T23:59:59-14:00"}, "at"),
+        ("/conversions", {"name": "Purchase", "custom": {"n": 10**30}}, "64 bits"),
+        ("/conversions", {"name": "Purchase", "custom": {"half": "\ud83d"}}, "half a character"),
+        ("/conversions", {"name": "Purchase", "custom": {"deep": json.loads("[" * 250 + "]" * 250)}}, "levels"),
+        ("/conversions", {"name": "Pur\x00chase"}, "zero"),
+        ("/contacts", {"email": "a@example.com", "custom": {"plan": 10**30}}, "64 bits"),
+        ("/contacts", {"email": "a@example.com", "custom": {"plan": "\ud83d"}}, "half a character"),
+        ("/contacts", {"email": "a@example.com", "custom": {"\ud83d": "x"}}, "half a character"),
+        ("/contacts", {"email": "a@example.com", "tags": ["\ud83d"]}, "half a character"),
         ("/subscriptions", {"target_url": "https://hooks.example.com/1", "event": "contact.change"}, "contact.changed"),
         ("/subscriptions", {"target_url": "https://evil.example.com/1", "event": "contact.changed"}, "none of ours"),
         ("/subscriptions", {"event": "contact.changed"}, "target_url"),

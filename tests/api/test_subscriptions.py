@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from api_kit import Api, serving_api, until
 from stagebridge.access import keys
+from stagebridge.ledger import schema as t
 from stub_http import Reply, Stub
 
 
@@ -65,13 +67,27 @@ def test_whoever_subscribed_is_told_in_the_form_of_the_samples_until_he_ends_it(
 
 
 def test_a_subscriber_who_is_gone_is_taken_off_the_list(api: Api, listener: Stub) -> None:
-    api.post("/subscriptions", target_url=f"{listener.url}/gone", event="contact.changed")
+    sub = api.post("/subscriptions", target_url=f"{listener.url}/gone", event="contact.changed")
     listener.decide = lambda seen: Reply(410 if seen.path == "/gone" else 200)
     try:
         api.post("/contacts", email="dan@example.com", first_name="Dan")
         until(lambda: all(s["target_url"] != f"{listener.url}/gone" for s in api.get("/subscriptions")))
+        with api.hall.reading.look() as tx:
+            assert tx.scalar(sa.select(t.endpoint.c.name).where(t.endpoint.c.name == sub["id"])) is None
     finally:
         listener.decide = None
+
+
+def test_a_subscriber_who_was_given_up_and_asks_again_is_told_again(api: Api, listener: Stub) -> None:
+    asked = {"target_url": f"{listener.url}/again", "event": "contact.changed"}
+    sub = api.post("/subscriptions", **asked)
+    paused = {"name": sub["id"], "state": "paused", "failures": 10, "failing_since": 1, "reason": "HTTP 500"}
+    with api.hall.writing.begin() as tx:
+        tx.execute(sa.insert(t.endpoint).values(paused))
+    assert api.post("/subscriptions", **asked) == sub
+    api.post("/contacts", email="again@example.com", first_name="Anna")
+    until(lambda: len(heard(listener, "/again")) == 1)
+    api.call("DELETE", f"/subscriptions/{sub['id']}")
 
 
 @pytest.mark.parametrize("event", ["contact.changed", "contact.stage_changed", "conversion.created"])

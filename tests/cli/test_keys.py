@@ -16,6 +16,7 @@ from stagebridge.access import keys
 from stagebridge.config import connectors
 from stagebridge.connector import Capabilities
 from stagebridge.ledger.store import Ledger
+from stagebridge.outgoing import subscriptions
 
 TOKEN = re.compile(r"sb_[0-9A-Za-z]{10}_[0-9A-Za-z]{43}")
 
@@ -75,3 +76,17 @@ def test_keys_are_listed_and_revoked_by_name_or_id(sh: Shell) -> None:
     assert "no key 'nobody'" in sh("keys", "revoke", "nobody", code=2)
     assert "called 'olga' already" in sh("keys", "create", "olga", "--pages", code=2)
     assert "is no name" in sh("keys", "create", "a b", "--pages", code=2)
+
+
+def test_what_was_subscribed_with_a_key_outlives_it_unless_it_is_to_end_too(sh: Shell) -> None:
+    for name in ("old", "other"):
+        sh("keys", "create", name, "--for", "zaps")
+    ids = {k["name"]: k["id"] for k in sh.json("keys", "list")}
+    ledger = ledger_of(sh)
+    for n, name in enumerate(("old", "old", "other")):
+        subscriptions.subscribe(ledger, "zaps", f"https://hooks.example.com/{n}", "contact.changed", ids[name], 1)
+    assert "2 subscriptions were made with it and are told as before" in sh("keys", "revoke", "old")
+    assert len(subscriptions.of_connection(ledger, "zaps")) == 3
+    assert "subscriptions ended: 2" in sh("keys", "revoke", "old", "--subscriptions")
+    assert [s["target_url"] for s in subscriptions.of_connection(ledger, "zaps")] == ["https://hooks.example.com/2"]
+    assert "subscriptions were" not in sh("keys", "revoke", ids["old"])

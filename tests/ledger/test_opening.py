@@ -6,8 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
+from sqlalchemy.exc import IntegrityError
 
 from stagebridge.ledger import schema
 from stagebridge.ledger.store import Ledger
@@ -43,3 +45,21 @@ def test_opening_a_ledger_twice_in_a_process_keeps_the_locks_of_the_first(tmp_pa
     assert subprocess.run([sys.executable, "-c", look], capture_output=True, text=True).stdout.strip() == "yes"
     first.close()
     second.close()
+
+
+def test_no_error_of_the_database_says_what_was_to_be_written(tmp_path: Path) -> None:
+    ledger = Ledger.open(f"sqlite:///{tmp_path / 'l.db'}")
+    row = {
+        "uid": "msg_1",
+        "type": "contact.changed",
+        "at": 1,
+        "email_hash": "",
+        "data": "ada@example.com",
+        "created": 1,
+    }
+    with ledger.begin() as tx:
+        tx.execute(sa.insert(schema.message).values(row))
+    with pytest.raises(IntegrityError) as failed, ledger.begin() as tx:
+        tx.execute(sa.insert(schema.message).values(row))
+    assert "ada" not in str(failed.value)
+    ledger.close()

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
 
 from stagebridge.clock import ManualClock
 from stagebridge.endpoint import ALERTS
@@ -82,3 +88,33 @@ def test_a_receiver_that_takes_nothing_is_an_alert_for_another_and_its_dead_lett
             q.send()
         said = [(t.said["type"], t.said["data"]["facts"].get("state")) for t in q.receiver.taken]
         assert said == [("endpoint.failing", "failing"), ("endpoint.failing", "paused"), ("dead_letter.added", None)]
+
+
+def test_an_alert_that_the_ledger_does_not_take_is_told_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with queue(tmp_path, ManualClock(START), {"told": sends(events=["run.failed"])}) as q:
+        begin = q.ledger.begin
+
+        @contextmanager
+        def full(**more: Any) -> Iterator[sa.Connection]:
+            with begin(**more) as tx:
+                yield tx
+                raise LedgerError("no room left")
+
+        alerts.alert("run.failed", code="SB-TEST")
+        monkeypatch.setattr(q.ledger, "begin", full)
+        with pytest.raises(LedgerError):
+            q.send()
+        monkeypatch.setattr(q.ledger, "begin", begin)
+        q.send()
+        assert q.receiver.types() == ["run.failed"]
+
+
+def test_an_alert_that_is_raised_at_the_very_end_is_told_by_the_next_one(tmp_path: Path) -> None:
+    with queue(tmp_path, ManualClock(START), {"told": sends(events=["run.failed"])}) as q:
+        sender = q.sender()
+        sender.flush()
+        alerts.alert("run.failed", code="SB-TEST")
+        sender.close()
+        q.outgoing.alerts._waiting.clear()  # its process is gone
+        q.send()
+        assert q.receiver.types() == ["run.failed"]

@@ -272,6 +272,14 @@ def test_an_answer_that_is_none_or_breaks_off_may_have_been_a_yes(reply: bytes) 
     assert len(receiver.heard) == 1
 
 
+def test_what_is_no_answer_is_not_repeated_in_what_is_said_of_it() -> None:
+    echo = b"ada@example.com \x1b[31m" * 1000 + b"\r\n\r\n"
+    with receiving(answers(echo)) as receiver, pytest.raises(NoAnswer) as said:
+        post(receiver)
+    assert len(str(said.value)) < 200
+    assert "ada" not in str(said.value)
+
+
 def test_a_connection_that_is_reset_after_the_message_may_have_taken_it() -> None:
     def resets(receiver: Receiver, connection: socket.socket) -> None:
         receiver.heard.append(heard(connection))

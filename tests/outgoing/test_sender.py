@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from stagebridge.clock import ManualClock
 from stagebridge.endpoint import Answer
 from stagebridge.errors import ConfigError
 from stagebridge.outgoing import inspect, schedule
+from stagebridge.outgoing.sender import Sender
 from stagebridge.webhooks.metrics import Metrics
-from told_kit import Queue, alert_each, queue, sends
+from told_kit import Queue, Receiver, alert_each, queue, sends
 
 HERE, THERE = "https://here.example.com/in", "https://there.example.com/in"
 BOTH = {"here": sends(HERE, events=["conflict.opened"]), "there": sends(THERE, events=["conflict.opened"])}
@@ -266,5 +269,79 @@ def test_the_lease_of_a_killed_process_runs_out_and_its_post_is_made_again(q: Qu
     q.send()
     assert q.receiver.taken == []
     q.clock.advance(61)
+    q.send()
+    assert about(q, HERE) == about(q, THERE) == ["a"]
+
+
+def test_a_backlog_of_hours_lets_others_go_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stagebridge.outgoing.sender.AT_ONCE", 1)
+    with queue(tmp_path, ManualClock(START), BOTH) as q:
+        names = [f"c{n:03d}" for n in range(40)]
+        alert_each(q, names)
+        q.receiver = Slow(q.clock)
+        q.send()
+        assert about(q, HERE) == about(q, THERE) == names
+        assert [t.url for t in q.receiver.tries].index(THERE) < 20
+
+
+class Slow(Receiver):
+    """Takes a second for each."""
+
+    def __call__(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        self.clock.sleep(1.0)
+        return super().__call__(url, body, headers)
+
+
+def test_what_goes_wrong_with_one_endpoint_is_logged_and_the_others_are_told(
+    q: Queue, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    alert_each(q, ["a"])
+    claim = Sender._claim
+
+    def broken(sender: Sender, name: str) -> bool:
+        if name == "here":
+            raise LookupError("a defect")
+        return claim(sender, name)
+
+    monkeypatch.setattr(Sender, "_claim", broken)
+    q.send()
+    assert (about(q, HERE), about(q, THERE)) == ([], ["a"])
+    assert "here: the work on its messages failed" in caplog.text
+
+
+def test_two_processes_that_begin_with_an_endpoint_at_the_same_moment_end_in_one_post(
+    q: Queue, caplog: pytest.LogCaptureFixture
+) -> None:
+    alert_each(q, ["a"])
+
+    @sa.event.listens_for(q.ledger.engine, "before_cursor_execute", named=True)
+    def first(**given: Any) -> None:
+        if given["statement"].startswith("INSERT INTO endpoint"):
+            given["cursor"].execute(given["statement"], given["parameters"])  # of the other one
+
+    q.send()
+    assert q.receiver.tries == []
+    sa.event.remove(q.ledger.engine, "before_cursor_execute", first)
+    q.send()
+    assert about(q, HERE) == about(q, THERE) == ["a"]
+    assert [r for r in caplog.records if r.levelname == "ERROR"] == []
+
+
+def test_what_waits_for_a_connection_that_left_the_configuration_costs_no_writing_and_goes_on_when_it_is_back(
+    q: Queue,
+) -> None:
+    q.send()
+    alert_each(q, ["a"])
+    gone = q.outgoing.outlets.standing.pop("here")
+    q.send()
+    written: list[str] = []
+
+    @sa.event.listens_for(q.ledger.engine, "before_cursor_execute", named=True)
+    def seen(**given: Any) -> None:
+        written.append(given["statement"])
+
+    q.send()
+    assert [s for s in written if not s.startswith(("SELECT", "BEGIN"))] == []
+    q.outgoing.outlets.standing["here"] = gone
     q.send()
     assert about(q, HERE) == about(q, THERE) == ["a"]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import uuid5
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from stagebridge import normalize
 from stagebridge.config import ConnectionConfig
@@ -24,6 +25,10 @@ PEOPLE, EVENTS = "contacts", "events"
 """What a record that was handed over is."""
 PATHS = {"country": "address.country", "consent_email": "consent.email", "consent_sms": "consent.sms", "consent_ads": "consent.ads"}  # fmt: skip
 """Of the names here that are not the path's own."""
+
+
+DEEPEST = 16
+"""Levels of a body: what is deeper is meant to break whoever reads it."""
 
 
 class Wrong(Exception):
@@ -44,6 +49,31 @@ Money = Annotated[Annotated[Decimal, Field(ge=0, allow_inf_nan=False)] | None, B
 
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _can_be_kept(cls, body: Any) -> Any:
+        """`custom` may be anything that JSON can say, and some of that nobody can write down again."""
+        if (why := _unfit(body, DEEPEST)) is not None:
+            raise ValueError(why)
+        return body
+
+
+def _unfit(value: Any, levels: int) -> str | None:
+    if isinstance(value, dict | list):
+        if not levels:
+            return f"it is deeper than {DEEPEST} levels"
+        parts = [*value, *value.values()] if isinstance(value, dict) else value
+        return next((why for part in parts if (why := _unfit(part, levels - 1)) is not None), None)
+    if isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value):
+        return "a text has half a character in it"
+    if isinstance(value, str) and "\x00" in value:  # PostgreSQL has no room for it
+        return "a text has a zero character in it"
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return "a whole number has more than 64 bits; send it as text"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN and Infinity are no numbers"
+    return None
 
 
 class Who(_Body):
@@ -139,12 +169,16 @@ def conversion_record(
     """`key` is our id of whoever did it, where it is known, `once` the request's Idempotency-Key. Raises `Wrong`."""
     if body.at is not None and body.at.tzinfo is None:
         raise Wrong("at: a time without a zone; write for example 2026-01-15T09:30:00Z")
+    try:
+        at = (body.at or now).astimezone(UTC)
+    except OverflowError:
+        raise Wrong("at: no calendar has this time in UTC") from None
     id_ = body.id or (str(uuid5(NAMESPACE, f"{connection.name}\x1f{once}")) if once else str(uuid.uuid4()))
     given = {"email": body.email, "phone": number(body, connection)}
     currency = body.currency.upper() if body.currency is not None else None
     try:
         event = ConversionEvent(
-            id=id_, name=body.name, at=body.at or now, key=key, contact=_contact({p: v for p, v in given.items() if v is not None}),
+            id=id_, name=body.name, at=at, key=key, contact=_contact({p: v for p, v in given.items() if v is not None}),
             value=body.value, currency=currency, order_id=body.order_id, source_url=body.source_url, custom=body.custom,
         )  # fmt: skip
     except ValidationError as error:

@@ -21,22 +21,23 @@ from stagebridge.webhooks.stored import stored
 
 PATIENCE = 8.0
 """Seconds that a caller waits for what he handed over to be worked on; some give up after 30."""
-LOOK = 0.03
+LOOK, SELDOM = 0.03, 0.5
+"""Seconds until the second look, and between any two at the most: many may wait for one long run."""
 
 Became = Literal["done", "failed", "waiting"]
 
 
-async def keep(hall: Hall, caller: Caller, record: Record, once: str | None) -> tuple[str, Became]:
-    """Commit what was handed over, and wait a while for it to be worked on. `once` is the request's Idempotency-Key: the same
-    again is answered as before and counts once."""
-    delivery = delivery_of(caller, record, once)
+async def keep(hall: Hall, caller: Caller, path: str, record: Record, once: str | None) -> tuple[str, Became]:
+    """Commit what was handed over at `path`, and wait a while for it to be worked on. `once` is the request's Idempotency-Key:
+    the same again, there, is answered as before and counts once."""
+    delivery = delivery_of(caller, path, once)
     hook = Hook(caller.name, delivery, ms(hall.clock.now()) or 0, records=stored([record]))
     try:
         async with asyncio.timeout(PATIENCE):
             await hall.keeper.keep(hook)
     except TimeoutError:
         raise Refusal(503, "stagebridge is busy", "SB-LATER", {"retry-after": "5"}) from None
-    end = time.monotonic() + PATIENCE
+    end, pause = time.monotonic() + PATIENCE, LOOK
     while True:
         became, error = await asyncio.to_thread(_became, hall.reading, caller.name, delivery)
         if became == "failed":
@@ -47,13 +48,14 @@ async def keep(hall: Hall, caller: Caller, record: Record, once: str | None) -> 
             )
         if became == "done" or time.monotonic() > end:
             return delivery, became
-        await asyncio.sleep(LOOK)
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.5, SELDOM)
 
 
-def delivery_of(caller: Caller, record: Record, once: str | None) -> str:
+def delivery_of(caller: Caller, path: str, once: str | None) -> str:
     if once is None:
         return secrets.token_hex(32)
-    return hashlib.blake2b(f"{caller.key.id}\x1f{record.object}\x1f{once}".encode(), digest_size=32).hexdigest()
+    return hashlib.blake2b(f"{caller.key.id}\x1f{path}\x1f{once}".encode(), digest_size=32).hexdigest()
 
 
 def _became(ledger: Ledger, connection: str, delivery: str) -> tuple[Became, str | None]:

@@ -141,14 +141,14 @@ def add_people(api: FastAPI, hall: Hall, asks: Any) -> None:
 
 
 def add_given(api: FastAPI, hall: Hall, asks: Any) -> None:
-    async def taken(caller: Caller, record: Record, once: str | None) -> dict[str, Any] | None:
+    async def taken(caller: Caller, path: str, record: Record, once: str | None) -> dict[str, Any] | None:
         """The person as he stands then; None where it is not worked on yet."""
         if caller.name not in hall.config.contacts.between:
             raise Refusal(
                 403, f"people are not taken from {caller.name}: it is missing in `contacts: between`", "SB-API-BETWEEN"
             )
-        _, became = await given.keep(hall, caller, record, once)
-        return given.person(hall.reading, caller.name, record) if became == "done" else None
+        _, became = await given.keep(hall, caller, path, record, once)
+        return await asyncio.to_thread(given.person, hall.reading, caller.name, record) if became == "done" else None
 
     @cache
     def form(connection: str) -> Mapping:
@@ -177,20 +177,20 @@ def add_given(api: FastAPI, hall: Hall, asks: Any) -> None:
         """Say what is known of a person: he is found by id, address or number, and made where he is not there. Answers with the
         person, or 202 where a run is at work just then."""
         record = await about(caller, body)
-        return await taken(caller, record, once) or later(record)
+        return await taken(caller, "contacts", record, once) or later(record)
 
     @api.post("/stages", response_model=None, responses=LATER)
     async def set_stage(body: StageBody, once: Once = None, caller: Caller = asks) -> dict[str, Any] | Response:
         """Move a person to a stage. `held` says that he stands elsewhere all the same: a step back waits for a person."""
         record = await about(caller, body)
-        person = await taken(caller, record, once)
+        person = await taken(caller, "stages", record, once)
         return {**person, "held": person["stage"] != body.stage} if person is not None else later(record)
 
     @api.post("/conversions")
     async def convert(body: ConversionBody, once: Once = None, caller: Caller = asks) -> dict[str, str]:
         """Tell of what a person did: it goes wherever conversions go, once."""
         record = conversion_record(body, await key_of(caller, body), caller.connection, once, hall.clock.now())
-        await given.keep(hall, caller, record, once)
+        await given.keep(hall, caller, "conversions", record, once)
         return {"id": record.id, "name": body.name, "status": "accepted"}
 
 

@@ -11,6 +11,7 @@ from stagebridge.cli.console import STATE, emit, err, out, table
 from stagebridge.connector import Capabilities
 from stagebridge.document import nearest
 from stagebridge.errors import ConfigError
+from stagebridge.outgoing import subscriptions as made
 from stagebridge.sync.side import ms
 
 
@@ -56,10 +57,23 @@ def list_(json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = F
         table(found, ("name", "id", "scope", "connection", "created", "used", "revoked"), "there are no keys yet")
 
 
-def revoke(which: Annotated[str, typer.Argument(help="The name or the id from the list.")]) -> None:
-    """Make a key useless, at once and for good."""
-    key = keys.revoke(STATE.ledger(), which, _now())
+def revoke(
+    which: Annotated[str, typer.Argument(help="The name or the id from the list.")],
+    subscriptions: Annotated[
+        bool, typer.Option("--subscriptions", help="End the subscriptions that were made with it, too.")
+    ] = False,
+) -> None:
+    """Make a key useless, at once and for good. What was subscribed with it goes on, unless it is to end too."""
+    ledger = STATE.ledger()
+    key = keys.revoke(ledger, which, _now())
     out.print(f"{key.name} ({key.id}) is revoked", markup=False, highlight=False)
+    if subscriptions:
+        out.print(f"subscriptions ended: {made.end_of_key(ledger, key.id)}")
+    elif left := made.count_of_key(ledger, key.id):
+        out.print(
+            f"{left} subscriptions were made with it and are told as before; where it fell into the wrong hands, end them: "
+            f"stagebridge keys revoke {key.name} --subscriptions", markup=False, highlight=False,
+        )  # fmt: skip
 
 
 def _now() -> int:

@@ -67,8 +67,9 @@ class Ledger:
     # --- opening -----------------------------------------------------------------------------------------------
 
     def _engine(self) -> sa.Engine:
+        # parameters are people's data: no error says them, and so no log does
         if self.url.get_backend_name() != "sqlite":
-            return sa.create_engine(self.url, pool_pre_ping=True)
+            return sa.create_engine(self.url, pool_pre_ping=True, hide_parameters=True)
         if self.path is not None:
             if not self.path.parent.is_dir():
                 raise LedgerError(f"the folder of the ledger {self.path} does not exist", hint="Create it first.")
@@ -79,7 +80,7 @@ class Ledger:
                 os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         # few statements are kept: every length of an IN (…) is one of its own
         options = {"timeout": 15, "check_same_thread": False, "cached_statements": 32}
-        engine = sa.create_engine(self.url, connect_args=options)
+        engine = sa.create_engine(self.url, connect_args=options, hide_parameters=True)
 
         @event.listens_for(engine, "connect")
         def _connect(raw: Any, _record: object) -> None:

@@ -6,6 +6,7 @@ import logging
 import uuid
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -148,6 +149,7 @@ class AlertNotes(logging.Handler):
         self.outlets = outlets
         self.clock = clock
         self._waiting: deque[Note] = deque(maxlen=1000)
+        self._written: list[Note] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         kind, facts = getattr(record, "alert", None), getattr(record, "facts", {})
@@ -166,8 +168,19 @@ class AlertNotes(logging.Handler):
     def write(self, tx: sa.Connection) -> None:
         """Everything that was raised since, in this transaction."""
         notes = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        self._written = notes
         if notes:
             write(tx, ms(self.clock.now()) or 0, notes, self.outlets.wanting(tx, {n.type for n in notes}))
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Around a transaction with `write`: where it comes to nothing, they go on waiting."""
+        self._written = []
+        try:
+            yield
+        except BaseException:
+            self._waiting.extendleft(reversed(self._written))
+            raise
 
     @property
     def waiting(self) -> bool:

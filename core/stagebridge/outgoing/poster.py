@@ -14,7 +14,7 @@ import ssl
 import time
 from collections.abc import Mapping
 from contextlib import closing
-from http.client import HTTPConnection, HTTPException
+from http.client import BadStatusLine, HTTPConnection, HTTPException, UnknownProtocol
 from typing import Any, ClassVar, cast
 
 from requests.adapters import DEFAULT_CA_BUNDLE_PATH
@@ -162,8 +162,9 @@ def _said(error: Exception) -> str:
         return error.verify_message
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    if isinstance(error, ValueError | OverflowError):
-        return "it is no HTTP"
+    strange = isinstance(error, BadStatusLine | UnknownProtocol) and not isinstance(error, OSError)
+    if strange or isinstance(error, ValueError | OverflowError):
+        return "it is no HTTP"  # and not what it said instead, which may be what we have told it
     return str(error) or type(error).__name__
 
 

@@ -17,6 +17,7 @@ from typing import Any, Literal, Protocol
 
 import orjson
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
 from stagebridge.budget import Budget
 from stagebridge.clock import Clock
@@ -40,6 +41,8 @@ AT_ONCE = 8
 """Endpoints that are posted to at the same time."""
 LEASE = 60_000
 """Milliseconds for which nobody else posts to an endpoint: longer than any one post takes."""
+TURN = 10_000
+"""Milliseconds after which an endpoint that has more to come lets others go before: a backlog of hours holds up nobody."""
 REPORTED = 4
 """Failures in a row after which somebody is told: by then it has lasted 35 minutes."""
 
@@ -114,9 +117,13 @@ class Sender:
         return begun
 
     def close(self) -> None:
-        """End after the posts that are under way."""
+        """End after the posts that are under way. Alerts that were raised meanwhile are noted for the next sender."""
         self._stopped.set()
         self._pool.shutdown(wait=True)
+        try:
+            self._take_alerts()
+        except StagebridgeError as error:
+            log.error("alerts could not be noted: %s", error)
 
     # --- what is due -------------------------------------------------------------------------------------------
 
@@ -140,20 +147,37 @@ class Sender:
         return list(found.values())
 
     def _drop(self, names: set[str]) -> None:
-        """Nobody is there to tell any more: a subscription was ended, or a connection left the configuration."""
+        """Nobody is there to tell any more: a subscription was ended, or its connection left the configuration. What waits
+        for a connection itself goes on waiting, in case that it comes back."""
         p = t.post.c
+        mine = [n for n in names if n.startswith("sub_")]
+        if not mine:
+            return
         with self.ledger.begin() as tx:
-            mine = [n for n in names if n.startswith("sub_")]
             tx.execute(sa.delete(t.post).where(p.endpoint.in_(mine), p.state == "queued"))
 
     # --- one endpoint ------------------------------------------------------------------------------------------
 
     def _drain(self, outlet: Outlet) -> Sent:
+        """Nothing is raised: the others go on, and what is left here is due again."""
         done = Sent()
-        if not self._claim(outlet.name):
-            return done
         try:
-            while not self._stopped.is_set():
+            if self._claim(outlet.name):
+                self._in_turn(outlet, done)
+        except IntegrityError:  # another process began with it at the same moment
+            log.info("%s: somebody else posts to it", outlet.name)
+        except StagebridgeError as error:  # the ledger: what was posted may be posted again
+            log.error("%s: %s", outlet.name, error)
+        except Exception:
+            log.exception("%s: the work on its messages failed", outlet.name)
+        if done.dead:
+            alerts.of_dead_letters({outlet.connection: done.dead}, None)
+        return done
+
+    def _in_turn(self, outlet: Outlet, done: Sent) -> None:
+        end = self._now + TURN
+        try:
+            while not self._stopped.is_set() and self._now < end:
                 with self.ledger.look() as tx:
                     row = _head(tx, outlet.name)
                 if row is None or row.not_before > self._now:
@@ -163,13 +187,8 @@ class Sender:
                     continue
                 if not self._one(outlet, row, done):
                     break
-        except StagebridgeError as error:  # the ledger: what was posted may be posted again
-            log.error("%s: %s", outlet.name, error)
         finally:
             self._release(outlet.name)
-            if done.dead:
-                alerts.of_dead_letters({outlet.connection: done.dead}, None)
-        return done
 
     def _one(self, outlet: Outlet, row: Any, done: Sent) -> bool:
         """Post one message; whether the next may follow at once."""
@@ -272,6 +291,7 @@ class Sender:
             tx.execute(sa.delete(t.subscription).where(t.subscription.c.id == outlet.name))
             p = t.post.c
             tx.execute(sa.delete(t.post).where(p.endpoint == outlet.name, p.state == "queued"))
+            tx.execute(sa.delete(t.endpoint).where(t.endpoint.c.name == outlet.name))
 
     def _pause(self, outlet: Outlet, reason: str) -> None:
         e = t.endpoint.c
@@ -309,8 +329,14 @@ class Sender:
 
     def _take_alerts(self) -> None:
         if self.notes is not None and self.notes.waiting:
-            with self.ledger.begin() as tx:
-                self.notes.write(tx)
+            try:
+                self._write_alerts(self.notes)
+            except IntegrityError:  # another process noted one of them at the same moment
+                self._write_alerts(self.notes)
+
+    def _write_alerts(self, notes: AlertNotes) -> None:
+        with notes.kept(), self.ledger.begin() as tx:
+            notes.write(tx)
 
     @property
     def _now(self) -> int:

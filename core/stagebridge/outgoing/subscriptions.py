@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from stagebridge.ledger import schema as t
 from stagebridge.ledger.store import Ledger
+from stagebridge.ledger.tables import chunks
 from stagebridge.sync.side import from_ms
 
 MOST = 1000
@@ -37,7 +38,10 @@ def _subscribe(
     mine = s.connection == connection
     with ledger.begin() as tx:
         there = tx.execute(sa.select(t.subscription).where(mine, s.url == url, s.type == type)).one_or_none()
-        if there is not None:
+        if there is not None:  # whoever asks listens again, also where he was given up
+            e = t.endpoint.c
+            given_up = sa.update(t.endpoint).where(e.name == there.id, e.state == "paused")
+            tx.execute(given_up.values(state="active", failures=0, failing_since=None, reason=None))
             return shown(there), False
         if (tx.scalar(sa.select(sa.func.count()).where(mine)) or 0) >= MOST:
             raise Full
@@ -56,6 +60,25 @@ def unsubscribe(ledger: Ledger, connection: str, id: str) -> None:
             tx.execute(sa.delete(t.endpoint).where(t.endpoint.c.name == id))
 
 
+def count_of_key(ledger: Ledger, key_id: str) -> int:
+    """How many were made with a key."""
+    with ledger.look() as tx:
+        made = sa.select(sa.func.count()).where(t.subscription.c.key_id == key_id)
+        return tx.scalar(made) or 0
+
+
+def end_of_key(ledger: Ledger, key_id: str) -> int:
+    """End all that were made with a key, with all that waits for them; how many that were."""
+    s = t.subscription.c
+    with ledger.begin() as tx:
+        mine = list(tx.execute(sa.select(s.id).where(s.key_id == key_id)).scalars())
+        for part in chunks(mine):
+            tx.execute(sa.delete(t.subscription).where(s.id.in_(part)))
+            tx.execute(sa.delete(t.post).where(t.post.c.endpoint.in_(part), t.post.c.state == "queued"))
+            tx.execute(sa.delete(t.endpoint).where(t.endpoint.c.name.in_(part)))
+    return len(mine)
+
+
 def of_connection(ledger: Ledger, connection: str) -> list[dict[str, Any]]:
     s = t.subscription.c
     with ledger.look() as tx:
@@ -68,4 +91,4 @@ def shown(row: Any) -> dict[str, Any]:
     return {"id": row.id, "event": row.type, "target_url": row.url, "created": created}
 
 
-__all__ = ["Full", "of_connection", "subscribe", "unsubscribe"]
+__all__ = ["Full", "count_of_key", "end_of_key", "of_connection", "subscribe", "unsubscribe"]

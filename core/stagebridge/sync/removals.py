@@ -118,8 +118,9 @@ def forget_hooks_before(tx: sa.Connection, oldest: int) -> None:
     tx.execute(sa.update(t.hook).where(old).values(records=None, people=None, error=None))
 
 
-def _forget_hooks(tx: sa.Connection, remotes: Sequence[tuple[str, str, str]], emails: Iterable[str]) -> None:
-    """What webhooks brought of a person, also where it could not be worked on."""
+def _forget_hooks(tx: sa.Connection, remotes: Sequence[tuple[str, str, str]], names: Iterable[str]) -> None:
+    """What webhooks and programs brought of a person, also where it could not be worked on. `names`: his addresses and our ids of
+    him, which stand for him where he was named by a number."""
     c = t.hook.c
     empty = {"records": None, "people": None, "error": None, "state": "done"}
     for connection, object, remote_id in remotes:
@@ -127,8 +128,8 @@ def _forget_hooks(tx: sa.Connection, remotes: Sequence[tuple[str, str, str]], em
         tx.execute(
             sa.update(t.hook).where(c.connection == connection, c.people.contains(his, autoescape=True)).values(empty)
         )
-    for email in emails:
-        said = sa.func.lower(c.records).contains(email.lower(), autoescape=True)
+    for name in names:
+        said = sa.func.lower(c.records).contains(name.lower(), autoescape=True)
         tx.execute(sa.update(t.hook).where(said).values(empty))
 
 
@@ -151,19 +152,28 @@ def lift(tx: sa.Connection, connection: str, object: str, remote_ids: Sequence[s
         )
 
 
+def _keys(tx: sa.Connection, contact_id: int) -> dict[int, str]:
+    """{id: key} of a contact, of those that became part of him, and of those that had become part of them."""
+    c = t.contact.c
+    his = sa.select(c.id, c.key).where(c.id == contact_id).cte("his", recursive=True)
+    his = his.union(sa.select(c.id, c.key).join(his, c.merged_into == his.c.id))
+    return {row.id: row.key for row in tx.execute(sa.select(his))}
+
+
 def remove_from_ledger(
     tx: sa.Connection, now: int, contact_id: int, remotes: Sequence[tuple[str, str, str]], emails: set[str]
 ) -> None:
     """Delete every row about a contact, and remember that he was erased: by the records' ids, and by a hash of his
     addresses for records that are older than this (rule D2). `remotes` are (connection, object, remote id)."""
-    merged = list(tx.execute(sa.select(t.contact.c.id).where(t.contact.c.merged_into == contact_id)).scalars())
+    keys = _keys(tx, contact_id)
+    merged = [i for i in keys if i != contact_id]
     for table in (t.identity, t.link, t.history, t.change, t.outbox, t.conflict):
         tx.execute(sa.delete(table).where(table.c.contact_id.in_([contact_id, *merged])))
     tx.execute(sa.delete(t.contact).where(t.contact.c.id.in_([contact_id, *merged])))
     hashes = sorted(hash_email(e) for e in emails)
     _forget_events(tx, [contact_id, *merged], hashes)
     _forget_messages(tx, [contact_id, *merged], hashes)
-    _forget_hooks(tx, remotes, emails)
+    _forget_hooks(tx, remotes, {*emails, *keys.values()})
     rows = [
         {"connection": c, "object": o, "remote_id": r, "email_hash": (hashes or [""])[0], "at": now}
         for c, o, r in remotes
