@@ -45,6 +45,8 @@ def by_identity(
     ledger: Ledger, *, id: str | None = None, email: str | None = None, phone: str | None = None
 ) -> list[dict[str, Any]]:
     """Contacts that hold all of what is given; none for what is no address or number."""
+    if any("\0" in given for given in (id, email, phone) if given is not None):  # PostgreSQL has no such text
+        return []
     c, i = t.contact.c, t.identity.c
     query = sa.select(t.contact).where(c.merged_into.is_(None)).order_by(c.id).limit(MOST)
     if id is not None:
