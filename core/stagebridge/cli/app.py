@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -55,7 +55,7 @@ def run() -> None:
         sys.exit(130)
     except Exception as error:
         if isinstance(error, MISUSED):
-            error.show()
+            cast("Any", error).show()
             sys.exit(2)
         if STATE.debug:
             raise
