@@ -77,7 +77,7 @@ def test_a_sync_tells_of_what_changed_and_hooks_shows_sends_again_and_goes_on(tm
         (("hooks", "resume", "nobody"), "nobody"),
         (("hooks", "messages", "--state", "sendt"), "sent"),
         (("hooks", "messages", "--to", "nobody"), "nobody"),
-        (("dead-letters", "retry", "hook:x"), "'hook:x' is no"),
+        (("dead-letters", "retry", "hook:x"), "'hook:x'"),
         (("dead-letters", "retry", "post:99"), "post:99"),
         (("dead-letters", "retry", "hook:²"), "hook:"),
         (("dead-letters", "retry", "²"), "²"),

@@ -31,7 +31,10 @@ def release(ledger: Ledger, which: str, *, retry: bool) -> None:
     number = which.rpartition(":")[2].removeprefix("e")
     small = int(number) if number.isascii() and number.isdigit() and len(number) < 19 else -1
     if small < 0 and for_good(which):
-        raise ConfigError(f"'{which}' is no dead letter", hint="`stagebridge dead-letters` lists them with their ids.")
+        raise ConfigError(
+            f"there is no failed webhook or message '{which}'",
+            hint="`stagebridge dead-letters` lists them with their ids.",
+        )
     if which.startswith(hooks.LETTER):
         hooks.release(ledger, small, retry=retry)
     elif which.startswith(messages.LETTER):
