@@ -21,6 +21,11 @@ class StagebridgeError(Exception):
         self.hint = hint
         self.code = code or self.default_code
 
+    @property
+    def in_full(self) -> str:
+        """The sentence and what to do, for one line."""
+        return f"{self}. {self.hint}" if self.hint else str(self)
+
 
 class ConfigError(StagebridgeError):
     """The configuration or the command line is wrong; nothing was contacted or changed. Mend it and run again."""

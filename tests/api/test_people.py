@@ -63,6 +63,30 @@ def test_whoever_is_known_by_address_is_found_by_his_number_and_by_our_id_too(ap
         assert "duplicate" not in set(tx.execute(sa.select(t.conflict.c.kind)).scalars())
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "says"),
+    [
+        ("/contacts", {"email": "ada@example.com", "country": "Narnia"}, "country: 'Nar…' is not a country"),
+        ("/contacts", {"email": "ada@example.com", "first_nam": "Ada"}, "first_nam: there is no such field"),
+        ("/contacts", ["ada@example.com"], "a JSON object, sent with Content-Type"),
+        ("/stages", {"email": "ada@example.com"}, "stage: this is missing"),
+    ],
+)
+def test_a_body_that_is_wrong_is_told_by_the_names_it_has_and_what_to_do(
+    api: Api, path: str, body: object, says: str
+) -> None:
+    answer = api.call("POST", path, body)
+    assert answer.status_code == 422
+    assert says in answer.json()["message"]
+    assert "address." not in answer.json()["message"]
+
+
+def test_whoever_sends_no_key_learns_how_to(api: Api) -> None:
+    answer = api.session.get(f"{api.url}/v1/me", timeout=20)
+    assert answer.status_code == 401
+    assert "Authorization: Bearer" in answer.json()["message"]
+
+
 def test_an_id_that_nobody_has_makes_nobody(api: Api) -> None:
     before = count(api, t.contact)
     for path, more in (("/contacts", {}), ("/stages", {"stage": "lead"}), ("/conversions", {"name": "Purchase"})):

@@ -76,6 +76,8 @@ def test_a_sync_tells_of_what_changed_and_hooks_shows_sends_again_and_goes_on(tm
         (("hooks", "replay", "--since", "2026-01-01", "--to", "nobody"), "nobody"),
         (("hooks", "resume", "nobody"), "nobody"),
         (("hooks", "messages", "--state", "sendt"), "sent"),
+        (("hooks", "messages", "--to", "nobody"), "nobody"),
+        (("dead-letters", "retry", "hook:x"), "'hook:x'"),
         (("dead-letters", "retry", "post:99"), "post:99"),
         (("dead-letters", "retry", "hook:²"), "hook:"),
         (("dead-letters", "retry", "²"), "²"),
@@ -88,6 +90,42 @@ def test_what_is_not_there_is_named(tmp_path: Path, stub: Stub, arguments: tuple
     refused = here(*arguments, cwd=tmp_path, **SECRETS)
     assert refused.returncode == 2, refused.stderr
     assert says in refused.stderr
+
+
+def test_by_time_a_receiver_has_what_he_is_told_and_by_an_id_whatever_is_named(tmp_path: Path, stub: Stub) -> None:
+    configured(tmp_path, stub, events=["contact.stage_changed"])
+    document = json.loads((tmp_path / "stagebridge.yaml").read_text("utf-8"))
+    document["connections"]["other"] = {
+        "type": "webhook",
+        "send": {"url": f"{stub.url}/other", "events": ["contact.changed"]},
+    }
+    (tmp_path / "stagebridge.yaml").write_text(json.dumps(document), "utf-8")
+    people(tmp_path, "ada@example.com,Ada,lead")
+    here("sync", cwd=tmp_path, **SECRETS)
+    people(tmp_path, "ada@example.com,Ada,customer")
+    here("sync", cwd=tmp_path, **SECRETS)
+    stub.seen.clear()
+    again = here("hooks", "replay", "--since", "2026-01-01", "--to", "other", cwd=tmp_path, **SECRETS)
+    assert again.stdout.startswith("1 messages")
+    here("events", "flush", cwd=tmp_path, **SECRETS)
+    [message] = told(stub)
+    assert message["type"] == "contact.changed"
+    [stage] = [
+        m
+        for m in json.loads(here("hooks", "messages", "--to", "told", "--json", cwd=tmp_path, **SECRETS).stdout)
+        if m["type"] == "contact.stage_changed"
+    ]
+    here("hooks", "replay", stage["id"], "--to", "other", cwd=tmp_path, **SECRETS)
+    here("events", "flush", cwd=tmp_path, **SECRETS)
+    assert (stub.seen[-1].path, told(stub)[-1]["id"]) == ("/other", stage["id"])
+
+
+def test_a_row_is_a_line_where_nobody_looks_at_a_terminal(tmp_path: Path, stub: Stub) -> None:
+    configured(
+        tmp_path, stub, events=["contact.changed", "contact.stage_changed", "conversion.created", "guard.tripped"]
+    )
+    [_, row] = here("hooks", "list", cwd=tmp_path, **SECRETS).stdout.splitlines()
+    assert "contact.changed, contact.stage_changed, conversion.created, guard.tripped" in row
 
 
 def test_without_being_allowed_nothing_reaches_this_machine_and_the_reason_and_the_remedy_are_said(
@@ -103,6 +141,10 @@ def test_without_being_allowed_nothing_reaches_this_machine_and_the_reason_and_t
     message = json.loads(here("hooks", "messages", "--json", cwd=tmp_path, **SECRETS).stdout)[-1]
     assert message["state"] == "queued"
     assert "outgoing" in message["reason"]
+    checked = here("check", "told", cwd=tmp_path, **SECRETS)
+    assert checked.returncode == 2
+    assert "443. Write https://" in checked.stdout
+    assert f"allow: [{stub.url.removeprefix('http://')}]" in checked.stdout
     assert "token=secret" not in message["reason"]
 
 

@@ -63,6 +63,17 @@ def test_what_waits_is_worked_on_by_plan_sync_and_scheduler_before_they_look_els
     assert events_in(shop) == ["order-1", "order-2", "order-3"]
 
 
+def test_an_address_that_cannot_be_read_is_told_and_what_else_was_said_counts(shop: Path) -> None:
+    with inbox(shop) as box:
+        post(box, 1, order(1, email="nonsense", first_name="Ada"))
+        box.work.records()
+    [letter] = letters(shop)
+    assert (letter["id"], letter["code"]) == ("hook:1", "SB-HOOK-IN-PART")
+    assert "email: 'non…' is not an e-mail address" in letter["reason"]
+    assert "nonsense" not in letter["reason"]
+    assert events_in(shop) == ["order-1"]
+
+
 def test_a_webhook_that_could_be_read_in_part_only_is_a_dead_letter_and_counts_once_when_it_is_retried(
     shop: Path,
 ) -> None:

@@ -24,7 +24,7 @@ def unfit(url: str, stand_in: str | None = None) -> str | None:
         return (
             f"it is none of Zapier's: those begin with https://{HOST}/"
             if stand_in is None
-            else "it is not the stand-in's"
+            else "it is not the stand-in's, which base_url names"
         )
     if len(parts.path) < 2:
         return "it names no hook: the path is missing"

@@ -25,6 +25,7 @@ PEOPLE, EVENTS = "contacts", "events"
 """What a record that was handed over is."""
 PATHS = {"country": "address.country", "consent_email": "consent.email", "consent_sms": "consent.sms", "consent_ads": "consent.ads"}  # fmt: skip
 """Of the names here that are not the path's own."""
+NAMES = {path: name for name, path in PATHS.items()}
 
 
 DEEPEST = 16
@@ -159,7 +160,7 @@ def contact_record(
     known = {"id": key} if key is not None else {}
     data |= {**known, "record": record, "updated_at": now.isoformat()}
     if problems := form.read(data).problems:
-        raise Wrong("; ".join(f"{path}: {why}" for path, why in problems.items()))
+        raise Wrong("; ".join(f"{NAMES.get(path, path)}: {why}" for path, why in problems.items()))
     return Record(PEOPLE, record, data, now)
 
 
@@ -224,9 +225,15 @@ def _contact(values: dict[str, Any]) -> Contact:
 def said(error: ValidationError) -> str:
     """Every fault in one sentence, without the values."""
     return "; ".join(
-        f"{'.'.join(map(str, one['loc']))}: {one['msg'].removeprefix('Value error, ')}".removeprefix(": ")
+        f"{_name(one['loc'])}: {one['msg'].removeprefix('Value error, ')}".removeprefix(": ")
         for one in error.errors(include_url=False, include_input=False)
     )
+
+
+def _name(loc: tuple[int | str, ...]) -> str:
+    """A field as whoever handed it over calls it."""
+    path = ".".join(map(str, loc))
+    return NAMES.get(path, path)
 
 
 def utc(moment: datetime) -> datetime:

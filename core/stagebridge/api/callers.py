@@ -90,9 +90,9 @@ def asking(hall: Hall) -> Any:
         except TooMany as error:
             raise Refusal(429, str(error), error.code, {"retry-after": str(error.seconds)}) from None
         if key is None:
-            raise Refusal(
-                401, "this key opens nothing: it is wrong, or was revoked", "SB-API-KEY", {"www-authenticate": "Bearer"}
-            )
+            wrong = "this key opens nothing: it is wrong, or was revoked"
+            none = "there is no key: send it as `Authorization: Bearer sb_…`"
+            raise Refusal(401, wrong if token else none, "SB-API-KEY", {"www-authenticate": "Bearer"})
         connection = hall.config.connections.get(key.connection or "")
         if key.scope != "api" or connection is None or not connection.capabilities.api:
             raise Refusal(403, "this key is not for the API, or its connection is no longer there", "SB-API-KEY")
@@ -115,7 +115,10 @@ def add_answers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:
-        parts = (f"{_where(one['loc'])}: {one['msg'].removeprefix('Value error, ')}" for one in error.errors())
+        parts = (
+            SAID.get(one["type"], "{where}: {msg}").format(where=_where(one["loc"]), msg=_msg(one))
+            for one in error.errors()
+        )
         return problem(422, "; ".join(dict.fromkeys(parts)), "SB-API-BODY")
 
     @app.exception_handler(StagebridgeError)
@@ -133,6 +136,19 @@ def add_answers(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def defect(_: Request, error: Exception) -> Response:
         return problem(500, "stagebridge failed; its log says more", "SB-UNEXPECTED")
+
+
+SAID = {
+    "missing": "{where}: this is missing",
+    "extra_forbidden": "{where}: there is no such field; /v1/openapi.json has those that there are",
+    "json_invalid": "the body is no JSON that can be read",
+    "model_attributes_type": "the body has to be a JSON object, sent with Content-Type: application/json",
+}
+"""What is said of a body where the checking library's own words would not tell the remedy, by its names of errors."""
+
+
+def _msg(one: Any) -> str:
+    return str(one["msg"]).removeprefix("Value error, ")
 
 
 def _where(loc: tuple[Any, ...]) -> str:

@@ -22,6 +22,7 @@ from stagebridge.outgoing.messages import (
     Data,
     Person,
     StageChanged,
+    changed_paths,
     conversion_of,
     dumped,
     person_of,
@@ -118,8 +119,8 @@ def _changed(tx: sa.Connection, limit: int) -> list[tuple[str, int, Data]]:
     )
     out: list[tuple[str, int, Data]] = []
     for row in rows:
-        person = person_of(row.key, decode(row.data))
-        data = ContactChanged(person=person, changed=tuple(sorted(person.contact.paths())))
+        values = decode(row.data)
+        data = ContactChanged(person=person_of(row.key, values), changed=changed_paths({}, values))
         out.append((uid_of("sample", row.key, str(row.changed)), row.changed or row.first_seen, data))
     return out
 

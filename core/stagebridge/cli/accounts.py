@@ -14,6 +14,7 @@ from stagebridge.config import config_schema
 from stagebridge.config import connectors as installed
 from stagebridge.errors import ConfigError, StagebridgeError
 from stagebridge.ledger.store import Ledger
+from stagebridge.outgoing.setup import Outgoing
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Name = Annotated[str, typer.Argument(help="A connection of the configuration.")]
@@ -151,20 +152,22 @@ def check(
     names = [connection] if connection else list(config.connections)
     rows: list[dict[str, Any]] = []
     worst = 0
+    outgoing = Outgoing(config, STATE.clock)
+    outgoing.close()
+    forbidden = outgoing.forbidden()
     for name in names:
         try:
             health = side_of(name).connector.check()
         except StagebridgeError as error:
             if isinstance(error, ConfigError):
                 raise
-            rows.append(
-                {"connection": name, "account": None, "problems": [f"{error} {error.hint}".strip()], "warnings": []}
-            )
+            rows.append({"connection": name, "account": None, "problems": [error.in_full], "warnings": []})
             worst = max(worst, error.exit_code)
             continue
-        worst = max(worst, 2 if health.problems else 0)
+        problems = [*health.problems, *([forbidden[name].in_full] if name in forbidden else [])]
+        worst = max(worst, 2 if problems else 0)
         rows.append(
-            {"connection": name, "account": health.account, "problems": list(health.problems), "warnings": list(health.warnings),
+            {"connection": name, "account": health.account, "problems": problems, "warnings": list(health.warnings),
              "limits": dict(health.limits)}
         )  # fmt: skip
     Ledger.open(config.ledger).close()

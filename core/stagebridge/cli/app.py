@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, cast
 
-import click
 import typer
 
 from stagebridge.cli import accounts, conflicts, decisions, demo, events, hooks, keys, looking, serving, syncing, upkeep
 from stagebridge.cli.console import STATE, complain, listen
 from stagebridge.errors import ConfigError, StagebridgeError
 from stagebridge.heap import share_one_heap
+
+MISUSED: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
+"""A word that the command does not know. Newer versions of typer bring a click of their own: its errors are not those of the
+one that is installed."""
 
 app = typer.Typer(
     name="stagebridge", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
@@ -39,13 +42,10 @@ def run() -> None:
     share_one_heap()
     try:
         sys.exit(app(standalone_mode=False))  # with what a command ended with: typer returns it
-    except click.exceptions.Exit as done:
+    except typer.Exit as done:
         sys.exit(done.exit_code)
-    except click.exceptions.Abort:
+    except typer.Abort:
         sys.exit(130)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(2)
     except StagebridgeError as error:
         if STATE.debug:
             raise
@@ -54,6 +54,9 @@ def run() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
+        if isinstance(error, MISUSED):
+            cast("Any", error).show()
+            sys.exit(2)
         if STATE.debug:
             raise
         complain(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from stagebridge.clock import Clock, SystemClock
@@ -72,7 +73,11 @@ def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], empty: str)
         made.add_column(column.replace("_", " "), overflow="fold")
     for row in listed:
         made.add_row(*("" if row.get(c) is None else str(row.get(c)) for c in columns))
-    out.print(made)
+    if out.is_terminal:
+        out.print(made)
+        return
+    whole = Measurement.get(out, out.options.update(max_width=100_000), made).maximum
+    Console(file=out.file, width=max(out.width, whole)).print(made)  # a row is a line, for `grep`
 
 
 def complain(error: StagebridgeError) -> None:

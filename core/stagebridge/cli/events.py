@@ -200,7 +200,7 @@ def show_flush(flushed: dict[str, Flush]) -> None:
 
 def end(failures: dict[str, StagebridgeError], code: int = 0) -> None:
     for name, error in failures.items():
-        err.print(f"{name} stopped: {error.code}: {error} {error.hint}", markup=False)
+        err.print(f"{name} stopped: {error.code}: {error.in_full}", markup=False)
     raise typer.Exit(code or max((e.exit_code for e in failures.values()), default=0))
 
 

@@ -46,7 +46,10 @@ def messages(
     """Messages and what became of them, the newest first."""
     if state is not None and state not in inspect.STATES:
         raise ConfigError(f"'{state}' is no state{nearest(state, inspect.STATES)}", hint=f"{', '.join(inspect.STATES)}")
-    found = inspect.messages(STATE.ledger(), state, to, limit)
+    ledger = STATE.ledger()
+    found = inspect.messages(ledger, state, to, limit)
+    if to is not None and not found and inspect.endpoint(ledger, Outlets(STATE.config(), STATE.clock), to) is None:
+        raise ConfigError(f"'{to}' is told nothing", hint="`stagebridge hooks list` shows who is.")
     if json_:
         emit(found)
     else:

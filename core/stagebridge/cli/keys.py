@@ -43,8 +43,15 @@ def _check(connection: str) -> None:
     if connection not in there:
         raise ConfigError(f"no connection is called '{connection}'{nearest(connection, there)}")
     if not getattr(there[connection].connector, "capabilities", Capabilities()).api:
+        asking = [n for n, c in there.items() if getattr(c.connector, "capabilities", Capabilities()).api]
+        others = (
+            f"These do: {', '.join(asking)}."
+            if asking
+            else "None here does: `stagebridge init` writes one for each platform that can."
+        )
         raise ConfigError(
-            f"{connection} ({there[connection].type}) does not ask our API", hint="--pages makes a key for a person."
+            f"{connection} ({there[connection].type}) does not ask our API",
+            hint=f"{others} --pages makes a key for a person.",
         )
 
 

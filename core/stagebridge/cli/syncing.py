@@ -211,7 +211,7 @@ def show_report(report: RoundReport) -> None:
         "no connection was open",
     )
     for name, error in report.failures.items():
-        err.print(f"{name} stopped: {error.code}: {error} {error.hint}", markup=False)
+        err.print(f"{name} stopped: {error.code}: {error.in_full}", markup=False)
     if report.conflicts:
         out.print("conflicts: " + ", ".join(f"{n} {kind}" for kind, n in sorted(report.conflicts.items())))
     if report.dead:

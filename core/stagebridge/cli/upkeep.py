@@ -130,6 +130,8 @@ def sandbox(
         ]
         table(rows, ("switch", "default", "what"), f"no sandbox is called '{platform}'")
         return
+    if platform not in platforms():
+        raise ConfigError(f"no sandbox is called '{platform}'", hint=f"Installed are {', '.join(sorted(platforms()))}.")
     given = {}
     for pair in switch or []:
         name, sign, value = pair.partition("=")
@@ -140,4 +142,5 @@ def sandbox(
         except orjson.JSONDecodeError:
             given[name] = value
     out.print(f"{platform} at http://127.0.0.1:{port}")
+    out.file.flush()  # into a file or a pipe it would come when the stand-in ends
     serve(platform, port=port, switches=given)

@@ -162,23 +162,24 @@ def replay(
     until: datetime | None = None, to: Sequence[str] = (),
 ) -> int:  # fmt: skip
     """Post messages once more, by their ids or by when they were noted, to whoever they went to, or to `to`, who may not have had
-    them yet. Their ids stay, so that a receiver knows them again. Returns how many posts that are.
+    them yet: by a message's id any that he is given, by time those of what he is told. Their ids stay, so that a receiver knows them again. Returns how many posts that are.
 
     Raises `ConfigError` for an id, or a receiver, that is not there.
     """
     m, p = t.message.c, t.post.c
     with ledger.begin() as tx:
-        known = {*outlets.standing, *tx.execute(sa.select(t.subscription.c.id)).scalars()}
+        known = {name: frozenset(o.endpoint.types) for name, o in outlets.standing.items()}
+        known |= {r.id: frozenset([r.type]) for r in tx.execute(sa.select(t.subscription.c.id, t.subscription.c.type))}
         for name in to:
             if name not in known:
                 raise ConfigError(f"'{name}' is told nothing", hint="`stagebridge hooks list` shows who is.")
-        query = sa.select(m.id, m.uid).where(m.data.is_not(None))
+        query = sa.select(m.id, m.uid, m.type).where(m.data.is_not(None))
         query = query.where(m.uid.in_(list(ids))) if ids else query
         query = query.where(m.created >= ms(since)) if since is not None else query
         query = query.where(m.created < ms(until)) if until is not None else query
-        found = {r.id: r.uid for r in tx.execute(query)}
+        found = {r.id: (r.uid, r.type) for r in tx.execute(query)}
         for uid in ids:
-            if uid not in found.values():
+            if all(uid != have for have, _ in found.values()):
                 raise ConfigError(
                     f"there is no message {uid}", hint="`stagebridge hooks messages` lists those that are kept."
                 )
@@ -190,7 +191,7 @@ def replay(
             tx.execute(sa.update(t.post).where(p.id.in_(again)).values(_AGAIN))
             new = [
                 {"message_id": i, "endpoint": name, "state": "queued", "attempts": 0, "not_before": 0}
-                for i in part for name in to if (i, name) not in had
+                for i in part for name in to if (i, name) not in had and (ids or found[i][1] in known[name])
             ]  # fmt: skip
             if new:
                 tx.execute(sa.insert(t.post), new)

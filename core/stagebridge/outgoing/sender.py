@@ -230,7 +230,7 @@ class Sender:
             answer = self.post(endpoint.url, body, headers)
             return answer.status, outlet.connector.verdict(answer)
         except (NotSent, NoAnswer) as error:
-            return None, Later(f"{error} {error.hint}".strip())
+            return None, Later(error.in_full)
         except Exception as error:  # a defect of ours must not hold up others, nor be tried without end
             log.exception("%s: message %s could not be posted", outlet.name, row.uid)
             return None, Later(f"it could not be posted ({type(error).__name__})")

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from stagebridge.clock import Clock, SystemClock
 from stagebridge.config import Config
 from stagebridge.ledger.store import Ledger
-from stagebridge.outgoing.guard import Guard
+from stagebridge.outgoing.guard import Forbidden, Guard
 from stagebridge.outgoing.noting import AlertNotes, Noting
 from stagebridge.outgoing.outlets import Outlets
 from stagebridge.outgoing.poster import Poster
@@ -38,6 +38,16 @@ class Outgoing:
         """`post` is what posts, through the guard unless given; `count` hears of each post."""
         posting = post or Poster(Guard(self._allowed())).post
         return Sender(ledger, self.outlets, posting, self.clock, self.alerts, count)
+
+    def forbidden(self) -> dict[str, Forbidden]:
+        """Connections with an address that nothing is sent to, as far as the URL alone can tell, and why."""
+        guard, found = Guard(self._allowed()), {}
+        for outlet in self.outlets.standing.values():
+            try:
+                guard.check(outlet.endpoint.url)
+            except Forbidden as error:
+                found[outlet.connection] = error
+        return found
 
     def _allowed(self) -> list[str]:
         """Hosts that the configuration's owner names: also where a stand-in is in a platform's place."""

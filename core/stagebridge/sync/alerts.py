@@ -23,7 +23,7 @@ log = logging.getLogger("stagebridge.alerts")
 
 
 def alert(kind: Alert, **facts: Any) -> None:
-    shown = " ".join(f"{name}={value}" for name, value in facts.items())
+    shown = " ".join(f"{name}={value}" for name, value in facts.items() if value is not None)
     log.warning("%s %s", kind, shown, extra={"alert": kind, "facts": facts})
 
 

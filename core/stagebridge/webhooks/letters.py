@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from stagebridge.delivery import inspect as deliveries
+from stagebridge.errors import ConfigError
 from stagebridge.ledger.store import Ledger
 from stagebridge.outgoing import inspect as messages
 from stagebridge.sync import inspect as records
@@ -29,6 +30,11 @@ def release(ledger: Ledger, which: str, *, retry: bool) -> None:
     """Try a dead letter again, or discard it. Raises `ConfigError` where there is none, `Busy` while a run is at work."""
     number = which.rpartition(":")[2].removeprefix("e")
     small = int(number) if number.isascii() and number.isdigit() and len(number) < 19 else -1
+    if small < 0 and for_good(which):
+        raise ConfigError(
+            f"there is no failed webhook or message '{which}'",
+            hint="`stagebridge dead-letters` lists them with their ids.",
+        )
     if which.startswith(hooks.LETTER):
         hooks.release(ledger, small, retry=retry)
     elif which.startswith(messages.LETTER):

@@ -158,7 +158,7 @@ class Work:
         return said
 
     def _apply(self, book: Book, side: Side, told: Sequence[Told]) -> Iterator[tuple[int, str]]:
-        """Contacts first: an event is theirs. Yields what is wrong with an event, and with which webhook."""
+        """Contacts first: an event is theirs. Yields what could not be read, and in which webhook."""
         if side.connector.capabilities.api:
             self._handed_over(book, side, [r for _, r in told])
             return
@@ -166,6 +166,9 @@ class Work:
             self.engine.intake.take(
                 book, side, [r for _, r in told], noted=self.engine.desk.version, baseline=False
             )  # fmt: skip
+            for id_, record in told:
+                problems = side.mapping.read(record.data, record.object).problems
+                yield from ((id_, f"{p}: {why}") for p, why in problems.items())
         webhooks = side.connector.capabilities.webhooks
         if webhooks is None or not webhooks.events:
             return
