@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import sqlalchemy as sa
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -68,7 +69,8 @@ class Browser:
         """Everything that is clicked leads to another page; it is there when this returns."""
         page = self.one("html")
         self.one(selector).click()
-        WebDriverWait(self.chrome, 20).until(staleness_of(page))
+        # while one page takes another's place, the driver says in several ways that the old one is not there
+        WebDriverWait(self.chrome, 20, ignored_exceptions=(WebDriverException,)).until(staleness_of(page))
 
     def look(self, scheme: str, size: tuple[int, int]) -> None:
         """Prefer a colour scheme, on a screen of this size."""
