@@ -8,7 +8,6 @@ import typer
 
 from stagebridge.access import keys
 from stagebridge.cli.console import STATE, emit, err, out, table
-from stagebridge.connector import Capabilities
 from stagebridge.document import nearest
 from stagebridge.errors import ConfigError
 from stagebridge.outgoing import subscriptions as made
@@ -42,8 +41,8 @@ def _check(connection: str) -> None:
     there = STATE.config().connections
     if connection not in there:
         raise ConfigError(f"no connection is called '{connection}'{nearest(connection, there)}")
-    if not getattr(there[connection].connector, "capabilities", Capabilities()).api:
-        asking = [n for n, c in there.items() if getattr(c.connector, "capabilities", Capabilities()).api]
+    if not there[connection].capabilities.api:
+        asking = [n for n, c in there.items() if c.capabilities.api]
         others = (
             f"These do: {', '.join(asking)}."
             if asking

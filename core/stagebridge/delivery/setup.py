@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from stagebridge.clock import Clock
 from stagebridge.config import Config, ConnectionConfig
-from stagebridge.connector import Connector
-from stagebridge.connector import Events as Able
 from stagebridge.delivery.arrival import Arrival
 from stagebridge.delivery.deliverer import Deliverer
 from stagebridge.delivery.firing import Firing, check
@@ -36,7 +34,7 @@ class Events:
         check_once(config)
         there = {s.name: s for s in engine.sides}
         for name, connection in config.connections.items():
-            if able(connection) is None:
+            if connection.capabilities.events is None:
                 continue
             try:
                 side = there[name] if name in there else open_side(connection, config.lifecycle, clock)
@@ -71,12 +69,6 @@ class Events:
         return Deliverer(self.engine.desk, [side for side in self.targets.values() if side is not None])
 
 
-def able(connection: ConnectionConfig) -> Able | None:
-    """What the connection's platform can do with events."""
-    kind = connection.connector
-    return kind.capabilities.events if isinstance(kind, type) and issubclass(kind, Connector) else None
-
-
 def might_take(connection: ConnectionConfig, lifecycle: Lifecycle) -> bool:
     """Whether the mapping of a connection that cannot be opened takes events: what is queued where none are ever sent would
     wait for ever."""
@@ -90,7 +82,7 @@ def check_once(config: Config) -> None:
     """Refuse a rule that sends for a stage what a platform records by itself: one conversion would count twice."""
     for number, rule in enumerate(config.events.sends, 1):
         for name, connection in config.connections.items():
-            events = able(connection)
+            events = connection.capabilities.events
             if connection.conversions and events is not None and rule.send in events.reads:
                 raise ConfigError(
                     f"events.{number}: each {rule.send} is taken from {name} already (conversions: true) and would count twice",
