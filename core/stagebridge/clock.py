@@ -78,6 +78,11 @@ def cut(moment: datetime) -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
+def iso(ms: int | None) -> str | None:
+    """An instant of the ledger (ms since 1970) in ISO 8601, UTC, to the second."""
+    return None if ms is None else datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="seconds")
+
+
 def spoken(seconds: float) -> str:
     """A span as people say it: `40 s`, `12 min`, `2 h 47 min`."""
     if seconds < 120:

@@ -13,12 +13,12 @@ import secrets
 import string
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from stagebridge.clock import iso
 from stagebridge.errors import Busy, ConfigError
 from stagebridge.ledger import schema as t
 from stagebridge.ledger.store import Ledger
@@ -77,8 +77,8 @@ def list_keys(ledger: Ledger) -> list[dict[str, Any]]:
     with ledger.look() as tx:
         rows = tx.execute(sa.select(t.apikey).order_by(k.created, k.name)).all()
     return [
-        {"id": r.id, "name": r.name, "scope": r.scope, "connection": r.connection, "created": _time(r.created),
-         "used": _time(r.used), "revoked": _time(r.revoked)}
+        {"id": r.id, "name": r.name, "scope": r.scope, "connection": r.connection, "created": iso(r.created),
+         "used": iso(r.used), "revoked": iso(r.revoked)}
         for r in rows
     ]  # fmt: skip
 
@@ -131,10 +131,6 @@ def _random(length: int) -> str:
 
 def _digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def _time(value: int | None) -> str | None:
-    return None if value is None else datetime.fromtimestamp(value / 1000, UTC).isoformat(timespec="seconds")
 
 
 __all__ = ["Key", "Scope", "claimed", "create", "find", "holds", "list_keys", "revoke"]

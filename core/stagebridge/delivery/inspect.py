@@ -6,11 +6,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from stagebridge.clock import iso
 from stagebridge.errors import ConfigError
 from stagebridge.ledger import schema as t
 from stagebridge.ledger.store import Ledger
 from stagebridge.sync.letters import lost_deliveries
-from stagebridge.sync.side import from_ms
 
 STATES = ("queued", "sending", "sent", "unknown", "dead")
 
@@ -31,15 +31,15 @@ def deliveries(ledger: Ledger, state: str | None = None, limit: int = 100) -> li
 
 def shown(r: Any) -> dict[str, Any]:
     return {
-        "id": r.id, "event": r.event_id, "name": r.name, "at": _time(r.at), "from": r.source, "to": r.connection,
-        "state": r.state, "verdict": verdict(r), "deadline": _time(r.deadline), "attempts": r.attempts,
+        "id": r.id, "event": r.event_id, "name": r.name, "at": iso(r.at), "from": r.source, "to": r.connection,
+        "state": r.state, "verdict": verdict(r), "deadline": iso(r.deadline), "attempts": r.attempts,
     }  # fmt: skip
 
 
 def verdict(r: Any) -> str:
     """What became of a delivery, in a sentence."""
     if r.state == "sent":
-        return f"sent {_time(r.settled)}"
+        return f"sent {iso(r.settled)}"
     if r.state in ("queued", "sending"):
         return f"waits ({r.message})" if r.message else "waits"
     return f"{r.code}: {r.message}"
@@ -98,10 +98,6 @@ def release(ledger: Ledger, delivery: int, *, retry: bool) -> None:
             raise ConfigError(
                 f"there is no dead delivery {delivery}", hint="`stagebridge dead-letters` lists them with their ids."
             )
-
-
-def _time(value: int | None) -> str | None:
-    return None if value is None else from_ms(value).isoformat(timespec="seconds")
 
 
 __all__ = ["STATES", "counts", "dead_letters", "deliveries", "of_contact", "release", "verdict"]

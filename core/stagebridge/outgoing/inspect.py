@@ -11,12 +11,13 @@ from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
+from stagebridge.clock import iso
 from stagebridge.errors import ConfigError
 from stagebridge.ledger import schema as t
 from stagebridge.ledger.store import Ledger
 from stagebridge.ledger.tables import chunks
 from stagebridge.outgoing.outlets import Outlets
-from stagebridge.sync.side import from_ms, ms
+from stagebridge.sync.side import ms
 
 STATES = ("queued", "sent", "dead")
 LETTER = "post:"
@@ -95,8 +96,8 @@ def _state(row: Any) -> dict[str, Any]:
     return {
         "state": state,
         "reason": row.reason,
-        "failing_since": _time(row.failing_since),
-        "last_sent": _time(row.last_sent),
+        "failing_since": iso(row.failing_since),
+        "last_sent": iso(row.last_sent),
     }
 
 
@@ -118,8 +119,8 @@ def messages(
     with ledger.look() as tx:
         rows = tx.execute(query.limit(limit)).all()
     return [
-        {"id": r.uid, "type": r.type, "at": _time(r.at), "to": r.endpoint, "state": r.state, "tries": r.attempts,
-         "next": _time(r.not_before) if r.state == "queued" and r.not_before else None, "status": r.status, "reason": r.reason,
+        {"id": r.uid, "type": r.type, "at": iso(r.at), "to": r.endpoint, "state": r.state, "tries": r.attempts,
+         "next": iso(r.not_before) if r.state == "queued" and r.not_before else None, "status": r.status, "reason": r.reason,
          "kept": bool(r.kept)}
         for r in rows
     ]  # fmt: skip
@@ -210,10 +211,6 @@ def resume(ledger: Ledger, name: str) -> int:
             )
         now = {"not_before": 0, "attempts": 0}
         return int(tx.execute(sa.update(t.post).where(p.endpoint == name, p.state == "queued").values(now)).rowcount)
-
-
-def _time(value: int | None) -> str | None:
-    return None if value is None else from_ms(value).isoformat(timespec="seconds")
 
 
 __all__ = [

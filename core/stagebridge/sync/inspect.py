@@ -7,12 +7,12 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
+from stagebridge.clock import iso
 from stagebridge.contact import decode
 from stagebridge.errors import ConfigError
 from stagebridge.ledger import schema as t
 from stagebridge.ledger.book import Book
 from stagebridge.ledger.store import Ledger
-from stagebridge.sync.side import from_ms
 
 
 def status(ledger: Ledger) -> dict[str, Any]:
@@ -189,4 +189,4 @@ def _plain(value: Any) -> Any:
 
 
 def _time(value: int | None) -> str | None:
-    return None if value is None or value < 0 else from_ms(value).isoformat(timespec="seconds")
+    return None if value is None or value < 0 else iso(value)
